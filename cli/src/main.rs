@@ -1,0 +1,3 @@
+//! `proxmox-ci`: arguments in, one library call, words out.
+
+fn main() {}

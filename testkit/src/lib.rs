@@ -1,0 +1,1 @@
+//! A Proxmox VE and a Gitea to test against: start one in a line, read what happened afterwards.
