@@ -1,3 +1,27 @@
 //! `proxmox-ci`: arguments in, one library call, words out.
 
-fn main() {}
+mod args;
+mod commands;
+mod exit;
+mod output;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{args::Cli, output::Output, settings::Environment};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let environment = Environment::read();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    let output = Output::new(&cli.global, &environment);
+    match commands::run(cli, &environment, &output).await {
+        Ok(code) => code.into(),
+        Err(failure) => output.failure(&failure).into(),
+    }
+}

@@ -1,0 +1,86 @@
+//! What was typed, as close to the flags as possible.
+
+pub(crate) mod shell;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit;
+
+/// A Git repository becomes running Linux containers on Proxmox VE, and deploys itself the same way.
+#[derive(Debug, Parser)]
+#[command(
+    name = "proxmox-ci",
+    version,
+    about,
+    after_long_help = exit::HELP,
+    max_term_width = 100,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Answer in JSON on standard output
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Colour words: on a terminal, always or never (`NO_COLOR` is honoured)
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub(crate) color: Colour,
+    /// Say only what went wrong
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Which fleet repository a command works on.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct FleetArgs {
+    /// The fleet repository [default: the current directory; env: `PROXMOX_CI_FLEET`]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) fleet: Option<PathBuf>,
+}
+
+/// How to reach the Proxmox VE API. Flags win over the environment, the environment over
+/// `fleet.local.toml`.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectArgs {
+    /// Address of the API, such as https://pve1:8006 [env: `PROXMOX_CI_URL`]
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// SHA-256 fingerprint of the server's certificate [env: `PROXMOX_CI_FINGERPRINT`]
+    #[arg(long, value_name = "SHA256", conflicts_with = "ca_file")]
+    pub(crate) fingerprint: Option<String>,
+    /// Certificate authority that signed the server's certificate, PEM [env: `PROXMOX_CI_CA_FILE`]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// File that holds the API token, `USER@REALM!ID=SECRET`, mode 0600 [env: `PROXMOX_CI_TOKEN_FILE`]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write shell completions to standard output
+    Completions(shell::CompletionsArgs),
+    /// Write a man page for each command into a folder
+    Man(shell::ManArgs),
+}

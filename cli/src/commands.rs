@@ -1,0 +1,22 @@
+//! One file a command: arguments in, one library call, words out.
+
+mod shell;
+
+use crate::{
+    args::{Cli, Command},
+    exit::{Code, Failure},
+    output::Output,
+    settings::Environment,
+};
+
+/// What a command ends with.
+pub(crate) type Outcome = Result<Code, Failure>;
+
+/// Runs the command that was typed.
+pub(crate) async fn run(cli: Cli, environment: &Environment, output: &Output) -> Outcome {
+    let _ = environment;
+    match cli.command {
+        Command::Completions(args) => shell::completions(&args, output),
+        Command::Man(args) => shell::man(&args, output),
+    }
+}

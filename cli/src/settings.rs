@@ -1,0 +1,112 @@
+//! Arguments, environment and files joined into typed settings; the only reader of the environment.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use crate::args::{ConnectArgs, FleetArgs};
+
+/// Everything that the program reads from its environment, read once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Environment {
+    /// `PROXMOX_CI_FLEET`: the fleet repository.
+    pub(crate) fleet: Option<PathBuf>,
+    /// `PROXMOX_CI_URL`, `…_FINGERPRINT`, `…_CA_FILE`, `…_TOKEN_FILE`.
+    pub(crate) connect: ConnectArgs,
+    /// `NO_COLOR` is set to something.
+    pub(crate) no_color: bool,
+    /// `HOME`: where the operator's ssh key is looked for.
+    pub(crate) home: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Reads the environment of this process.
+    pub(crate) fn read() -> Self {
+        let path = |name| variable(name).map(PathBuf::from);
+        let text = |name| variable(name).and_then(|value| value.into_string().ok());
+        Self {
+            fleet: path("PROXMOX_CI_FLEET"),
+            connect: ConnectArgs {
+                url: text("PROXMOX_CI_URL"),
+                fingerprint: text("PROXMOX_CI_FINGERPRINT"),
+                ca_file: path("PROXMOX_CI_CA_FILE"),
+                token_file: path("PROXMOX_CI_TOKEN_FILE"),
+            },
+            no_color: variable("NO_COLOR").is_some(),
+            home: path("HOME"),
+        }
+    }
+
+    /// The fleet repository: the flag, else the environment, else the current directory.
+    pub(crate) fn fleet_dir(&self, args: &FleetArgs) -> PathBuf {
+        let chosen = args.fleet.clone().or_else(|| self.fleet.clone());
+        chosen.unwrap_or_else(|| PathBuf::from("."))
+    }
+
+    /// The connection as flags and environment tell it; what is left `None` comes from
+    /// `fleet.local.toml`. A trust anchor on the command line replaces both of the environment's.
+    pub(crate) fn connection(&self, args: &ConnectArgs) -> ConnectArgs {
+        let trust = if args.fingerprint.is_some() || args.ca_file.is_some() {
+            args
+        } else {
+            &self.connect
+        };
+        ConnectArgs {
+            url: args.url.clone().or_else(|| self.connect.url.clone()),
+            fingerprint: trust.fingerprint.clone(),
+            ca_file: trust.ca_file.clone(),
+            token_file: args
+                .token_file
+                .clone()
+                .or_else(|| self.connect.token_file.clone()),
+        }
+    }
+}
+
+/// A variable that is set to something.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this file is the one reader of the environment"
+)]
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment() -> Environment {
+        let connect = ConnectArgs {
+            url: Some("https://from-environment:8006".to_owned()),
+            fingerprint: Some("AA".to_owned()),
+            ..ConnectArgs::default()
+        };
+        Environment {
+            connect,
+            ..Environment::default()
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment() {
+        let typed = ConnectArgs {
+            url: Some("https://typed:8006".to_owned()),
+            ..ConnectArgs::default()
+        };
+        let joined = environment().connection(&typed);
+        assert_eq!(joined.url.as_deref(), Some("https://typed:8006"));
+        assert_eq!(joined.fingerprint.as_deref(), Some("AA"));
+    }
+
+    #[test]
+    fn a_typed_authority_replaces_a_fingerprint_of_the_environment() {
+        let typed = ConnectArgs {
+            ca_file: Some("ca.pem".into()),
+            ..ConnectArgs::default()
+        };
+        let joined = environment().connection(&typed);
+        assert_eq!(
+            (joined.fingerprint, joined.ca_file),
+            (None, Some("ca.pem".into()))
+        );
+    }
+}

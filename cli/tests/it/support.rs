@@ -1,0 +1,32 @@
+//! Runs the binary in a clean environment and keeps what it said.
+
+use std::process::{Command, Output};
+
+/// The program with these arguments, without anything of our own environment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests of the program start the program"
+)]
+pub(crate) fn proxmox_ci(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_proxmox-ci"));
+    command
+        .args(args)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("LC_ALL", "C.UTF-8");
+    command
+}
+
+/// Exit code, standard output and standard error as one text, for snapshots.
+pub(crate) fn told(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output
+        .status
+        .code()
+        .map_or("killed".to_owned(), |code| code.to_string());
+    format!(
+        "exit: {code}\n--- stdout\n{}--- stderr\n{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    )
+}
