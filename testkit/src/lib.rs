@@ -1,1 +1,3 @@
 //! A Proxmox VE and a Gitea to test against: start one in a line, read what happened afterwards.
+
+pub mod guests;
