@@ -1,0 +1,7 @@
+//! The simulators as their users meet them, and the rules of this repository.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may stop at the first thing that is missing"
+)]
+
+mod tidy;
