@@ -1,3 +1,5 @@
 //! A Proxmox VE and a Gitea to test against: start one in a line, read what happened afterwards.
 
 pub mod guests;
+#[cfg(feature = "server")]
+pub mod process;
