@@ -1,0 +1,159 @@
+//! The written form of a fleet: what the files say, with a place for every value.
+//!
+//! Nothing here knows defaults or Proxmox VE: [`crate::resolve`] does. The files are parsed, never
+//! sourced by a shell.
+
+pub mod keys;
+mod names;
+mod secret;
+mod size;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+pub use keys::Key;
+pub use names::{ContainerName, FleetId, NotAName, Vmid, is_dns_label};
+pub use secret::Secret;
+pub use size::Size;
+
+use crate::diagnostic::{Located, Span};
+
+/// Everything that was read from a fleet's folder: plain values, so that all that follows is pure.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// The files that are parsed, by path relative to the fleet's root, with `/`.
+    pub texts: BTreeMap<String, Text>,
+    /// Every file below `default/`, `config/` and `containers/NAME/`: what a layer may use.
+    pub inputs: BTreeMap<String, Input>,
+    /// What git tracks, when the caller asked git; decides whether a `.local` file is in danger.
+    pub tracked: Option<BTreeSet<String>>,
+}
+
+/// One parsed file.
+#[derive(Clone)]
+pub struct Text {
+    /// Its content.
+    pub content: Arc<str>,
+    /// The permission bits, such as `0o600`.
+    pub mode: u32,
+}
+
+impl std::fmt::Debug for Text {
+    /// Without the content: one of the files holds secrets.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            out,
+            "Text({} bytes, mode {:o})",
+            self.content.len(),
+            self.mode
+        )
+    }
+}
+
+/// One file that a layer uses, by what counts of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Input {
+    /// SHA-256 of the content, hexadecimal.
+    pub digest: String,
+    /// Whether its owner may execute it.
+    pub executable: bool,
+}
+
+/// A fleet as written.
+#[derive(Clone, Debug)]
+pub struct Fleet {
+    /// The random identity, the same on every machine that holds the repository.
+    pub id: Located<FleetId>,
+    /// `[defaults]`: values for every container that does not say otherwise.
+    pub defaults: Entries,
+    /// `[network]`: where addresses and numbers come from.
+    pub network: Network,
+    /// `[vars]`: names for `${NAME}` and for the provisioners.
+    pub vars: IndexMap<String, Located<String>>,
+    /// `[policies]`: what the engine may do unasked.
+    pub policies: Policies,
+    /// The containers; the control plane's, if there is one, first, then by name.
+    pub containers: Vec<ContainerSpec>,
+    /// The names and values of `secrets.local.env`.
+    pub secrets: BTreeMap<String, Located<Secret>>,
+}
+
+/// `[network]` of `fleet.toml`.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    /// `subnet = "10.0.0.0/24"`: every address must lie in it.
+    pub subnet: Option<Located<Subnet>>,
+    /// `gateway = "10.0.0.1"`; default of `GATEWAY`.
+    pub gateway: Option<Located<std::net::Ipv4Addr>>,
+    /// `vmids = "100-199"`: every `ID` must lie in it.
+    pub vmids: Option<Located<(Vmid, Vmid)>>,
+}
+
+/// An IPv4 network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// The network's address, host bits zero.
+    pub address: std::net::Ipv4Addr,
+    /// Length of the prefix, 0 to 32.
+    pub prefix: u8,
+}
+
+/// `[policies]` of `fleet.toml`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Policies {
+    /// `reboot = "never"` or `"allow"`: what happens to a change that waits for a restart.
+    pub reboot: RebootPolicy,
+}
+
+/// What happens to a change that takes effect only when the container restarts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RebootPolicy {
+    /// It is written and waits; the plan says so.
+    #[default]
+    Never,
+    /// The container is restarted in the same apply.
+    Allow,
+}
+
+/// One container as written, whichever form it was written in.
+#[derive(Clone, Debug)]
+pub struct ContainerSpec {
+    /// Its name: the folder, or for the control plane its `HOSTNAME`.
+    pub name: ContainerName,
+    /// The control plane or one of the others.
+    pub role: Role,
+    /// The file that says all this: `config.env`, `containers/web/config.env`, `…/container.toml`.
+    pub file: Arc<str>,
+    /// The folder of its service layer: `config`, `containers/web`.
+    pub folder: String,
+    /// What it says.
+    pub entries: Entries,
+}
+
+/// What a container is to its fleet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Described by the `config.env` at the root: it will hold the fleet's own repository.
+    ControlPlane,
+    /// Described in `containers/NAME/`.
+    Member,
+}
+
+/// Keys with what was written for each, in the order of the file.
+pub type Entries = IndexMap<Key, Entry>;
+
+/// What was written for one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key as written, `SHARED` for instance where the key is [`Key::Mount`].
+    pub written: Located<String>,
+    /// The whole value.
+    pub value: Span,
+    /// The items: one for a scalar, one each for a list; blank ones are kept, lint refuses them.
+    pub items: Vec<Located<String>>,
+}
