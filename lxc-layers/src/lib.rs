@@ -10,6 +10,13 @@
 //! reported all at once. This crate knows nothing of Git services and reads no environment.
 
 pub mod diagnostic;
+pub mod event;
+pub mod guest;
+pub mod ledger;
 pub mod plan;
+pub mod process;
+pub mod provision;
+pub mod redact;
 pub mod resolve;
 pub mod spec;
+mod wait;

@@ -1,0 +1,391 @@
+//! The guest over ssh: the `ssh` program of the system, strict about the pinned host key.
+//!
+//! Only `ssh` itself is used: files travel through its standard input as a tar archive, and the
+//! first contact records the host key into a `known_hosts` file of its own. What the operator's own
+//! ssh configuration says (a jump host, for instance) stays in force, except where it could weaken
+//! trust or share a connection.
+
+mod key;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write as _,
+    net::Ipv4Addr,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+pub use key::{HostKey, OperatorKey};
+
+use super::{Error, Guest, Invocation, LastWords, Parcel, pack, quote};
+use crate::{
+    process::{Finished, OnLine, Program},
+    redact::Redactor,
+    wait::Patience,
+};
+
+/// The exit code by which `ssh` speaks of itself rather than of the command.
+const SSH_FAILED: i32 = 255;
+/// How long one attempt to connect may take.
+const CONNECT_SECS: u64 = 5;
+/// First pause between two attempts, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// So many refusals of the key in a row are an answer: a guest that boots may refuse once or twice.
+const REFUSALS: u32 = 4;
+
+/// Where a guest is, and with what it is reached.
+#[derive(Debug, Clone)]
+pub struct SshTarget {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// The user: `root`, whose authorised keys are given at create.
+    pub user: String,
+    /// The private key.
+    pub key: PathBuf,
+    /// Where the `known_hosts` files are made: a private folder of this run.
+    pub scratch: PathBuf,
+}
+
+/// A guest over ssh.
+#[derive(Debug, Clone)]
+pub struct Ssh {
+    target: SshTarget,
+    pinned: Option<HostKey>,
+    redactor: Redactor,
+}
+
+impl Ssh {
+    /// The guest at `target`; `pinned` is `None` before the first contact only.
+    #[must_use]
+    pub fn new(target: SshTarget, pinned: Option<HostKey>, redactor: Redactor) -> Self {
+        Self {
+            target,
+            pinned,
+            redactor,
+        }
+    }
+
+    /// The `known_hosts` file that holds the pinned key of this guest and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn known_hosts(&self) -> Result<PathBuf, Error> {
+        let path = self.scratch_file("known_hosts");
+        let line = self.pinned.as_ref().map_or_else(String::new, |key| {
+            format!("{} {key}\n", self.target.address)
+        });
+        write_private(&path, line.as_bytes()).map_err(|source| Error::Local {
+            what: format!("`{}`", path.display()),
+            source,
+        })?;
+        Ok(path)
+    }
+
+    fn scratch_file(&self, suffix: &str) -> PathBuf {
+        self.target
+            .scratch
+            .join(format!("{}.{suffix}", self.target.name))
+    }
+
+    /// How messages call this guest.
+    fn called(&self) -> String {
+        format!("{} ({})", self.target.name, self.target.address)
+    }
+
+    /// Options that hold for every connection.
+    fn options(&self, known_hosts: &Path, trust: Trust) -> Vec<String> {
+        let strict = match trust {
+            Trust::Pinned => "yes",
+            Trust::FirstContact => "accept-new",
+        };
+        let settings = [
+            "BatchMode=yes".to_owned(),
+            format!("StrictHostKeyChecking={strict}"),
+            format!("UserKnownHostsFile={}", known_hosts.display()),
+            "GlobalKnownHostsFile=/dev/null".to_owned(),
+            "HashKnownHosts=no".to_owned(),
+            "UpdateHostKeys=no".to_owned(),
+            "CheckHostIP=no".to_owned(),
+            "IdentitiesOnly=yes".to_owned(),
+            "PreferredAuthentications=publickey".to_owned(),
+            "ForwardAgent=no".to_owned(),
+            "ClearAllForwardings=yes".to_owned(),
+            "ControlMaster=no".to_owned(),
+            "ControlPath=none".to_owned(),
+            "LogLevel=ERROR".to_owned(),
+            format!("ConnectTimeout={CONNECT_SECS}"),
+            "ServerAliveInterval=15".to_owned(),
+            "ServerAliveCountMax=4".to_owned(),
+        ];
+        let mut options = vec!["-T".to_owned()];
+        for setting in settings {
+            options.extend(["-o".to_owned(), setting]);
+        }
+        options.extend(["-i".to_owned(), self.target.key.display().to_string()]);
+        options
+    }
+
+    /// The program that runs `invocation` on the guest.
+    fn program(&self, invocation: Invocation, known_hosts: &Path, trust: Trust) -> Program {
+        Program::new("ssh")
+            .args(self.options(known_hosts, trust))
+            .arg(format!("{}@{}", self.target.user, self.target.address))
+            .arg(quote::join(&invocation.argv))
+            .input(invocation.input)
+            .limit(invocation.limit)
+            .redactor(self.redactor.clone())
+    }
+
+    /// One command over one connection; `Err` only when the program itself failed.
+    async fn attempt(
+        &self,
+        invocation: Invocation,
+        trust: Trust,
+        on_line: OnLine<'_>,
+    ) -> Result<Finished, Error> {
+        let known_hosts = match trust {
+            Trust::Pinned => self.known_hosts()?,
+            Trust::FirstContact => self.scratch_file("first_contact"),
+        };
+        self.program(invocation, &known_hosts, trust)
+            .run(on_line)
+            .await
+            .map_err(|source| Error::Program {
+                guest: self.called(),
+                source,
+            })
+    }
+
+    /// Tries until the guest answers or says something final.
+    async fn until_reachable(&self, limit: Duration, trust: Trust) -> Result<(), Error> {
+        let mut patience = Patience::new(limit, PAUSES.0, PAUSES.1);
+        let mut refusals = 0;
+        loop {
+            let probe = Invocation::new(["true"]).limit(Duration::from_secs(CONNECT_SECS * 3));
+            let finished = self.attempt(probe, trust, &|_, _| {}).await?;
+            if finished.code != SSH_FAILED {
+                return Ok(());
+            }
+            refusals = match Refusal::read(&finished.tail) {
+                Refusal::HostKey { shown } => return Err(self.changed(shown)),
+                Refusal::Key if refusals + 1 >= REFUSALS => {
+                    return Err(Error::KeyRefused {
+                        guest: self.called(),
+                        key: self.target.key.display().to_string(),
+                        last: LastWords::new(&finished.tail),
+                    });
+                }
+                Refusal::Key => refusals + 1,
+                Refusal::Connection => 0,
+            };
+            if !patience.again().await {
+                return Err(Error::Unreachable {
+                    guest: self.called(),
+                    waited: limit,
+                    last: LastWords::new(&finished.tail),
+                });
+            }
+        }
+    }
+
+    fn changed(&self, shown: String) -> Error {
+        Error::HostKeyChanged {
+            guest: self.called(),
+            pinned: self
+                .pinned
+                .as_ref()
+                .map_or_else(|| "none".to_owned(), HostKey::fingerprint),
+            shown,
+        }
+    }
+}
+
+/// How far the other side is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// It must show the pinned key.
+    Pinned,
+    /// Whatever key it shows is recorded: right after create, once.
+    FirstContact,
+}
+
+/// Why `ssh` itself failed.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    /// The host key is not the pinned one; the fingerprint of the key that was shown.
+    HostKey { shown: String },
+    /// The operator's key is not taken.
+    Key,
+    /// Nobody answers, or the connection ended.
+    Connection,
+}
+
+impl Refusal {
+    fn read(tail: &[String]) -> Self {
+        let text = tail.join("\n");
+        let host_key = [
+            "Host key verification failed",
+            "host key is known for",
+            "IDENTIFICATION HAS CHANGED",
+        ];
+        if host_key.iter().any(|sign| text.contains(sign)) {
+            let shown = text
+                .split_whitespace()
+                .find(|word| word.starts_with("SHA256:"))
+                .unwrap_or("another key");
+            let shown = shown.trim_end_matches('.').to_owned();
+            return Self::HostKey { shown };
+        }
+        if text.contains("Permission denied (") || text.contains("Too many authentication failures")
+        {
+            return Self::Key;
+        }
+        Self::Connection
+    }
+}
+
+#[async_trait]
+impl Guest for Ssh {
+    async fn first_contact(&self, limit: Duration) -> Result<Option<HostKey>, Error> {
+        let recorded = self.scratch_file("first_contact");
+        let local = |source| Error::Local {
+            what: format!("`{}`", recorded.display()),
+            source,
+        };
+        write_private(&recorded, b"").map_err(local)?;
+        self.until_reachable(limit, Trust::FirstContact).await?;
+        let text = fs::read_to_string(&recorded).map_err(local)?;
+        Ok(HostKey::of_known_hosts(&text))
+    }
+
+    async fn wait_reachable(&self, limit: Duration) -> Result<(), Error> {
+        self.until_reachable(limit, Trust::Pinned).await
+    }
+
+    async fn run<'a>(
+        &self,
+        invocation: Invocation,
+        on_line: OnLine<'a>,
+    ) -> Result<Finished, Error> {
+        let finished = self.attempt(invocation, Trust::Pinned, on_line).await?;
+        if finished.code != SSH_FAILED {
+            return Ok(finished);
+        }
+        match Refusal::read(&finished.tail) {
+            Refusal::HostKey { shown } => Err(self.changed(shown)),
+            Refusal::Key | Refusal::Connection => Err(Error::Broken {
+                guest: self.called(),
+                last: LastWords::new(&finished.tail),
+            }),
+        }
+    }
+
+    async fn send(&self, files: Vec<Parcel>, directory: &str) -> Result<(), Error> {
+        let archive = pack(&files).map_err(|source| Error::Local {
+            what: "an archive of files".to_owned(),
+            source,
+        })?;
+        let unpack = Invocation::shell(
+            r#"umask 077; mkdir -p "$1" && tar -C "$1" --no-same-owner -xf -"#,
+            [directory],
+        );
+        let finished = self.run(unpack.input(archive), &|_, _| {}).await?;
+        if finished.is_success() {
+            return Ok(());
+        }
+        Err(Error::Broken {
+            guest: self.called(),
+            last: LastWords::new(&finished.tail),
+        })
+    }
+
+    async fn fetch(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        let read = Invocation::shell(r#"[ -e "$1" ] || exit 44; cat -- "$1""#, [path]);
+        let finished = self.run(read, &|_, _| {}).await?;
+        match finished.code {
+            0 => Ok(Some(finished.stdout)),
+            44 => Ok(None),
+            _ => Err(Error::Broken {
+                guest: self.called(),
+                last: LastWords::new(&finished.tail),
+            }),
+        }
+    }
+
+    fn inventory(&self) -> Result<BTreeMap<String, String>, Error> {
+        let known_hosts = self.known_hosts()?;
+        let strict = quote::join([
+            "-o".to_owned(),
+            format!("UserKnownHostsFile={}", known_hosts.display()),
+            "-o".to_owned(),
+            "GlobalKnownHostsFile=/dev/null".to_owned(),
+            "-o".to_owned(),
+            "StrictHostKeyChecking=yes".to_owned(),
+            "-o".to_owned(),
+            "UpdateHostKeys=no".to_owned(),
+            "-o".to_owned(),
+            "IdentitiesOnly=yes".to_owned(),
+        ]);
+        let entries = [
+            ("ansible_host", self.target.address.to_string()),
+            ("ansible_user", self.target.user.clone()),
+            (
+                "ansible_ssh_private_key_file",
+                self.target.key.display().to_string(),
+            ),
+            ("ansible_ssh_common_args", strict),
+        ];
+        Ok(entries
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect())
+    }
+}
+
+/// Writes a file that only we can read, whatever stood there.
+pub(crate) fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_host_key_is_read_with_its_fingerprint() {
+        let tail = [
+            "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @",
+            "The fingerprint for the ED25519 key sent by the remote host is",
+            "SHA256:abcDEF+/123.",
+            "Host key verification failed.",
+        ]
+        .map(str::to_owned);
+        assert_eq!(
+            Refusal::read(&tail),
+            Refusal::HostKey {
+                shown: "SHA256:abcDEF+/123".to_owned()
+            }
+        );
+    }
+
+    #[test]
+    fn a_refused_key_and_a_silent_address_differ() {
+        let key = ["root@10.0.0.5: Permission denied (publickey,password).".to_owned()];
+        assert_eq!(Refusal::read(&key), Refusal::Key);
+        let silent = ["ssh: connect to host 10.0.0.5 port 22: Connection refused".to_owned()];
+        assert_eq!(Refusal::read(&silent), Refusal::Connection);
+    }
+}

@@ -1,0 +1,9 @@
+//! What outlives a run on our side: its journal, and the lock by which two runs do not meet.
+//!
+//! What was applied stands on the guest itself, in its marker; nothing here is needed to plan.
+
+pub mod journal;
+pub mod lock;
+
+pub use journal::{Effect, Entry, Journal, Provenance, Record};
+pub use lock::Lock;
