@@ -3,3 +3,5 @@
 pub mod guests;
 #[cfg(feature = "server")]
 pub mod process;
+
+pub mod gitea;

@@ -1,0 +1,183 @@
+//! A Gitea: its world, the pure part of its answers, and the bare repositories behind it.
+//!
+//! [`Gitea::handle`] takes a [`Call`] and answers a [`Reply`]. In between, [`router`] finds the route
+//! of a path, [`auth`] says who asks, [`Scene::enter`] looks up what the path names and checks what the
+//! route needs, and a handler reads or changes the [`World`]. Changes are told as [`events::Event`]s to
+//! [`actions`] and [`hooks`] before the call ends, and stored as rows by whoever gave a [`Storage`].
+//!
+//! # Adding operations
+//! Write a file with `pub(crate) const ROUTES: &[Route]` and handlers of the kinds in [`router::Run`],
+//! and name it in [`api`]. What lies outside `/api/v1` is a [`api::Door`].
+//! State that must last lives in a [`table::Table`] that [`World::tables`] names.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::{oneshot, watch};
+
+pub mod access;
+pub mod actions;
+pub mod api;
+pub mod auth;
+pub mod call;
+pub mod clock;
+pub mod events;
+pub mod git;
+pub mod hooks;
+pub mod page;
+pub mod password;
+pub mod permission;
+pub mod random;
+pub mod reply;
+pub mod router;
+pub mod scene;
+pub mod scope;
+pub mod settings;
+pub mod table;
+pub mod world;
+
+pub use call::Call;
+pub use events::{Effects, Event, PushEvent};
+pub use git::Git;
+pub use reply::{Answer, Reply};
+pub use scene::Scene;
+pub use settings::Settings;
+pub use world::World;
+
+/// Where changed rows go.
+pub trait Storage: Send + Sync {
+    /// Takes the rows of one change; the receipt says when they are safe. Changes are stored in the
+    /// order in which they are given, each wholly or not at all.
+    fn queue(&self, changes: Vec<table::RowChange>) -> Receipt;
+}
+
+/// Says when a change is safe.
+#[derive(Debug, Default)]
+#[must_use = "a change is not safe before its receipt says so"]
+pub struct Receipt(Option<oneshot::Receiver<bool>>);
+
+impl Receipt {
+    /// For a change that somebody will report about.
+    pub fn pending(report: oneshot::Receiver<bool>) -> Self {
+        Self(Some(report))
+    }
+
+    /// Waits until the change is safe; `false` when it could not be stored.
+    pub async fn stored(self) -> bool {
+        match self.0 {
+            Some(report) => report.await.unwrap_or(false),
+            None => true,
+        }
+    }
+
+    /// The same for callers outside of any asynchronous runtime.
+    #[must_use]
+    pub fn stored_blocking(self) -> bool {
+        self.0
+            .is_none_or(|report| report.blocking_recv().unwrap_or(false))
+    }
+}
+
+/// An answer that may be sent once its receipt says so.
+#[derive(Debug)]
+#[must_use]
+pub struct Handled {
+    /// The answer.
+    pub reply: Reply,
+    /// When what it promises is safe.
+    pub receipt: Receipt,
+}
+
+impl From<Reply> for Handled {
+    fn from(reply: Reply) -> Self {
+        Self {
+            reply,
+            receipt: Receipt::default(),
+        }
+    }
+}
+
+/// One Gitea, shared by all its doors.
+pub struct Gitea {
+    world: RwLock<World>,
+    git: Git,
+    storage: Option<Box<dyn Storage>>,
+    changes: watch::Sender<u64>,
+    verified: auth::Verified,
+}
+
+impl std::fmt::Debug for Gitea {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gitea")
+            .field("git", &self.git)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gitea {
+    /// A Gitea of this world over these repositories; without storage it lives in memory.
+    #[must_use]
+    pub fn new(world: World, git: Git, storage: Option<Box<dyn Storage>>) -> Arc<Self> {
+        let (changes, _) = watch::channel(0);
+        Arc::new(Self {
+            world: RwLock::new(world),
+            git,
+            storage,
+            changes,
+            verified: auth::Verified::default(),
+        })
+    }
+
+    /// The bare repositories.
+    #[must_use]
+    pub fn git(&self) -> &Git {
+        &self.git
+    }
+
+    /// Looks at the world, beside others who look.
+    pub fn read<R>(&self, look: impl FnOnce(&World, &Git) -> R) -> R {
+        look(
+            &self.world.read().unwrap_or_else(PoisonError::into_inner),
+            &self.git,
+        )
+    }
+
+    /// Changes the world alone; events that the change pushes are told to Actions and webhooks within it.
+    pub fn write<R>(
+        &self,
+        change: impl FnOnce(&mut World, &Git, &mut Effects) -> R,
+    ) -> (R, Receipt) {
+        let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
+        let mut effects = Effects::default();
+        let answer = change(&mut world, &self.git, &mut effects);
+        self.tell(&mut world, &mut effects);
+        let changes = world.drain();
+        let receipt = match &self.storage {
+            Some(storage) if !changes.is_empty() => storage.queue(changes.clone()),
+            _ => Receipt::default(),
+        };
+        drop(world);
+        for repo in effects.remove_folders {
+            self.git.remove(repo);
+        }
+        if !changes.is_empty() {
+            self.changes.send_modify(|count| *count += 1);
+        }
+        (answer, receipt)
+    }
+
+    /// Tells events in their order; those who hear may push further ones.
+    fn tell(&self, world: &mut World, effects: &mut Effects) {
+        let mut told = 0;
+        while let Some(event) = effects.events.get(told).cloned() {
+            actions::on_event(world, &self.git, &event, effects);
+            hooks::on_event(world, &self.git, &event, effects);
+            told += 1;
+        }
+    }
+
+    /// Counts changes of the world: for workers that wait for something to do.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

@@ -1,0 +1,123 @@
+//! All operations, and the way of a call to one of them.
+
+use std::sync::OnceLock;
+
+use super::auth;
+use super::call::Call;
+use super::reply::{Body, Reply};
+use super::router::{Found, Route, Router, Run, placed};
+use super::scene::Scene;
+use super::{Gitea, Handled, actions, hooks};
+
+mod server;
+
+/// Every table of routes below `/api/v1`.
+const TABLES: &[&[Route]] = &[server::ROUTES, actions::ROUTES, hooks::ROUTES];
+
+/// Something outside `/api/v1`: answers, or `None` when the path is not its own.
+pub type Door = fn(&Gitea, &Call) -> Option<Handled>;
+
+/// The doors in the order in which they are asked.
+const DOORS: &[Door] = &[server::health];
+
+fn router() -> &'static Router {
+    static ROUTER: OnceLock<Router> = OnceLock::new();
+    ROUTER.get_or_init(|| Router::new(TABLES))
+}
+
+impl Gitea {
+    /// Answers one call.
+    pub fn handle(&self, call: Call) -> Handled {
+        let base = call.base.clone();
+        let path = collapsed(&call.path);
+        let mut handled = match path
+            .strip_prefix("/api/v1")
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+        {
+            Some(rest) => self.rest(rest, call),
+            None => self.elsewhere(&call),
+        };
+        handled.reply = handled.reply.finish(&base);
+        handled
+    }
+
+    fn elsewhere(&self, call: &Call) -> Handled {
+        let found = DOORS.iter().find_map(|door| door(self, call));
+        found
+            .unwrap_or_else(|| Reply::bytes(404, "text/plain;charset=utf-8", "Not found.\n").into())
+    }
+
+    fn rest(&self, path: &str, call: Call) -> Handled {
+        let warns = auth::used_query(&call);
+        let (route, params) = match router().find(&call.method, path) {
+            Found::Route(route, params) => (route, params),
+            found => return found.refusal().into(),
+        };
+        let mut handled = self.route(route, &placed(call, params));
+        if warns {
+            let text = "token and access_token API authentication is deprecated and will be removed in gitea 1.23. Please use AuthorizationHeaderToken instead. Existing queries will continue to work but without authorization.";
+            handled.reply = handled.reply.with_header("x-gitea-warning", text);
+        }
+        handled
+    }
+
+    fn route(&self, route: &Route, call: &Call) -> Handled {
+        let doer = self
+            .authenticate(&auth::shown(call))
+            .and_then(|doer| self.sudo(call, doer));
+        let doer = match doer {
+            Ok((doer, sudo)) => match doer
+                .as_ref()
+                .filter(|_| !sudo)
+                .map_or(Ok(()), |doer| self.check_password_change(doer))
+            {
+                Ok(()) => doer,
+                Err(refusal) => return refusal.into(),
+            },
+            Err(refusal) => return refusal.into(),
+        };
+        match route.run {
+            Run::Read(run) => self.read(|world, git| {
+                let mut scene = Scene::new(call, git, doer);
+                either(scene.enter(world, route).and_then(|()| run(world, &scene))).into()
+            }),
+            Run::Write(run) => {
+                let (reply, receipt) = self.write(|world, git, effects| {
+                    let mut scene = Scene::new(call, git, doer);
+                    let reply = either(
+                        scene
+                            .enter(world, route)
+                            .and_then(|()| run(world, &mut scene)),
+                    );
+                    *effects = scene.effects;
+                    reply
+                });
+                Handled { reply, receipt }
+            }
+        }
+    }
+}
+
+fn either(answer: Result<Reply, Reply>) -> Reply {
+    answer.unwrap_or_else(|refusal| refusal)
+}
+
+/// The path with runs of slashes as one.
+fn collapsed(path: &str) -> String {
+    let mut text = String::with_capacity(path.len());
+    for letter in path.chars() {
+        if letter != '/' || !text.ends_with('/') {
+            text.push(letter);
+        }
+    }
+    text
+}
+
+/// The body of an answer as JSON, for tests and for those who look over our shoulder.
+#[must_use]
+pub fn json_of(reply: &Reply) -> Option<&serde_json::Value> {
+    match &reply.body {
+        Body::Json(value) => Some(value),
+        Body::Empty | Body::Problem(_) | Body::Bytes(..) | Body::Stream(..) => None,
+    }
+}

@@ -1,0 +1,92 @@
+//! The server about itself: version, health, settings.
+
+use serde_json::json;
+
+use crate::gitea::call::Call;
+use crate::gitea::clock::rfc3339;
+use crate::gitea::reply::{Answer, Reply};
+use crate::gitea::router::{Place, Route, Run};
+use crate::gitea::scene::Scene;
+use crate::gitea::world::World;
+use crate::gitea::{Gitea, Handled};
+
+pub(crate) const ROUTES: &[Route] = &[
+    get("/version", version),
+    get("/swagger", swagger),
+    get("/settings/api", settings_api),
+    get("/settings/ui", settings_ui),
+    get("/settings/repository", settings_repository),
+    get("/settings/attachment", settings_attachment),
+    get("/signing-key.gpg", no_signing_key),
+    get("/signing-key.pub", no_signing_key),
+];
+
+const fn get(path: &'static str, run: fn(&World, &Scene<'_>) -> Answer) -> Route {
+    Route {
+        method: "GET",
+        path,
+        place: Place::Nowhere,
+        scopes: &[],
+        needs: &[],
+        run: Run::Read(run),
+    }
+}
+
+fn version(world: &World, _: &Scene<'_>) -> Answer {
+    Ok(Reply::ok(json!({ "version": world.settings.version })))
+}
+
+fn swagger(_: &World, _: &Scene<'_>) -> Answer {
+    Ok(Reply::bytes(
+        303,
+        "text/html; charset=utf-8",
+        "<a href=\"/api/swagger\">See Other</a>.\n\n",
+    )
+    .with_header("location", "/api/swagger"))
+}
+
+fn settings_api(world: &World, _: &Scene<'_>) -> Answer {
+    let settings = &world.settings;
+    Ok(Reply::ok(json!({
+        "max_response_items": settings.page_size_max,
+        "default_paging_num": settings.page_size,
+        "default_git_trees_per_page": 1000,
+        "default_max_blob_size": settings.blob_size_max,
+        "default_max_response_size": 104_857_600,
+    })))
+}
+
+fn settings_ui(_: &World, _: &Scene<'_>) -> Answer {
+    Ok(Reply::ok(json!({})))
+}
+
+fn settings_repository(_: &World, _: &Scene<'_>) -> Answer {
+    Ok(Reply::ok(json!({})))
+}
+
+fn settings_attachment(_: &World, _: &Scene<'_>) -> Answer {
+    Ok(Reply::ok(json!({})))
+}
+
+fn no_signing_key(_: &World, _: &Scene<'_>) -> Answer {
+    Err(Reply::error(404, "no signing key"))
+}
+
+/// `/api/healthz`, which looks at no credentials.
+pub(crate) fn health(gitea: &Gitea, call: &Call) -> Option<Handled> {
+    if call.path != "/api/healthz" {
+        return None;
+    }
+    Some(match call.method.as_str() {
+        "GET" | "HEAD" => {
+            let now = gitea.read(|world, _| rfc3339(world.now()));
+            let check = json!([{ "status": "pass", "time": now }]);
+            let body = json!({ "status": "pass", "description": "Gitea: Git with a cup of tea", "checks": { "cache:ping": check, "database:ping": check } });
+            Reply::bytes(200, "application/json", format!("{body:#}")).into()
+        }
+        _ => Reply::empty(405)
+            .with_header("allow", "GET")
+            .with_header("allow", "HEAD")
+            .into(),
+    })
+}
