@@ -1,7 +1,11 @@
 //! One problem of the written form: where it is, what was expected, what to do.
 
+mod render;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub use render::{Style, render};
 
 /// A stretch of one file of the fleet repository.
 ///

@@ -1,13 +1,71 @@
 //! Container-init: from the written form to what every container should be, with no choice left.
 
+mod draft;
+mod fields;
+mod interpolate;
+mod layers;
+mod lint;
+mod mounts;
+mod order;
+mod values;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnostic::Span;
-use crate::spec::{ContainerName, FleetId, Key, Policies, Role, Secret, Size, Vmid};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::spec::{
+    self, ContainerName, FleetId, Input, Key, Policies, Role, Secret, Size, Tree, Vmid,
+};
+
+pub use layers::FINGERPRINT_KEY;
+
+/// What container-init makes of a tree of files.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// What the fleet should be; `None` while there is an error among the diagnostics.
+    pub desired: Option<Desired>,
+    /// Everything that is wrong or worth reading, in the order of files and lines.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Container-init, all of it but the plan: reads, cascades, interpolates, allocates, lints.
+#[must_use]
+pub fn resolve(tree: &Tree) -> Resolved {
+    let (fleet, mut diagnostics) = spec::read(tree);
+    let mut drafts: Vec<draft::Draft> = fleet
+        .containers
+        .iter()
+        .map(|spec| draft::draft(spec, &fleet, &mut diagnostics))
+        .collect();
+    let order = order::order(&mut drafts, &mut diagnostics);
+    lint::lint(&drafts, &fleet, &mut diagnostics);
+    layers::fill(&mut drafts, &fleet, tree, &mut diagnostics);
+    diagnostics.sort_by(|one, other| (&one.span, one.code).cmp(&(&other.span, other.code)));
+    diagnostics.dedup();
+    let whole = !diagnostics.iter().any(Diagnostic::is_error);
+    let desired = fleet.id.filter(|_| whole).map(|id| {
+        let mut containers: Vec<Option<Container>> = drafts
+            .into_iter()
+            .map(|draft| Some(draft.container))
+            .collect();
+        let containers = order
+            .into_iter()
+            .filter_map(|position| containers[position].take())
+            .collect();
+        Desired {
+            fleet: id.value,
+            policies: fleet.policies,
+            containers,
+        }
+    });
+    Resolved {
+        desired,
+        diagnostics,
+    }
+}
 
 /// What the fleet should be.
 #[derive(Clone, Debug)]
@@ -39,8 +97,8 @@ pub struct Container {
     pub role: Role,
     /// Its number.
     pub vmid: Vmid,
-    /// The node it belongs on.
-    pub node: String,
+    /// The node it belongs on; `None` leaves it where it is, and takes the only node at create.
+    pub node: Option<String>,
     /// The pool it belongs to.
     pub pool: Option<String>,
     /// What its root file system is unpacked from, at create only.
@@ -304,7 +362,7 @@ pub struct Step {
     /// The folder it runs from, relative to the fleet's root.
     pub folder: String,
     /// The files it uses, relative to `folder`, in order.
-    pub inputs: BTreeMap<String, crate::spec::Input>,
+    pub inputs: BTreeMap<String, Input>,
     /// Variables for it: environment of a script, extra variables of Ansible, attributes of Cinc.
     pub variables: BTreeMap<String, Variable>,
     /// All of the above in one value.

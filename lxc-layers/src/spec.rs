@@ -4,7 +4,9 @@
 //! sourced by a shell.
 
 pub mod keys;
+mod load;
 mod names;
+mod read;
 mod secret;
 mod size;
 
@@ -15,7 +17,10 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 pub use keys::Key;
+pub use load::{Error, load};
 pub use names::{ContainerName, FleetId, NotAName, Vmid, is_dns_label};
+pub use read::{Connection, connection, read};
+pub(crate) use read::{bad_variable, is_local, is_variable_name};
 pub use secret::Secret;
 pub use size::Size;
 
@@ -30,6 +35,8 @@ pub struct Tree {
     pub inputs: BTreeMap<String, Input>,
     /// What git tracks, when the caller asked git; decides whether a `.local` file is in danger.
     pub tracked: Option<BTreeSet<String>>,
+    /// Files that are there and cannot be read, with the reason.
+    pub unreadable: BTreeMap<String, String>,
 }
 
 /// One parsed file.
@@ -63,10 +70,10 @@ pub struct Input {
 }
 
 /// A fleet as written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Fleet {
     /// The random identity, the same on every machine that holds the repository.
-    pub id: Located<FleetId>,
+    pub id: Option<Located<FleetId>>,
     /// `[defaults]`: values for every container that does not say otherwise.
     pub defaults: Entries,
     /// `[network]`: where addresses and numbers come from.
@@ -99,6 +106,46 @@ pub struct Subnet {
     pub address: std::net::Ipv4Addr,
     /// Length of the prefix, 0 to 32.
     pub prefix: u8,
+}
+
+impl Subnet {
+    /// The network that `address` lies in; `None` when the prefix is none.
+    #[must_use]
+    pub fn new(address: std::net::Ipv4Addr, prefix: u8) -> Option<Self> {
+        let mask = Self::mask(prefix)?;
+        Some(Self {
+            address: std::net::Ipv4Addr::from(u32::from(address) & mask),
+            prefix,
+        })
+    }
+
+    fn mask(prefix: u8) -> Option<u32> {
+        (prefix <= 32).then(|| u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0))
+    }
+
+    /// Whether `address` may be a host's: inside, and neither the network's own nor its broadcast
+    /// address.
+    #[must_use]
+    pub fn holds(self, address: std::net::Ipv4Addr) -> bool {
+        let mask = Self::mask(self.prefix).unwrap_or(0);
+        let (host, network) = (u32::from(address) & !mask, u32::from(address) & mask);
+        network == u32::from(self.address) && (self.prefix >= 31 || (host != 0 && host != !mask))
+    }
+
+    /// The network's address plus `offset`, when that may be a host's.
+    #[must_use]
+    pub fn host(self, offset: u32) -> Option<std::net::Ipv4Addr> {
+        let address = u32::from(self.address)
+            .checked_add(offset)
+            .map(std::net::Ipv4Addr::from)?;
+        self.holds(address).then_some(address)
+    }
+}
+
+impl std::fmt::Display for Subnet {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}/{}", self.address, self.prefix)
+    }
 }
 
 /// `[policies]` of `fleet.toml`.

@@ -1,0 +1,5 @@
+//! The layers from outside, one file a feature.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
+mod diagnostics;
+mod fleets;
