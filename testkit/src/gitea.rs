@@ -20,6 +20,7 @@ pub mod api;
 pub mod auth;
 pub mod call;
 pub mod clock;
+pub mod connect;
 pub mod events;
 pub mod git;
 pub mod hooks;
@@ -33,6 +34,7 @@ pub mod scene;
 pub mod scope;
 pub mod settings;
 pub mod table;
+pub mod workflow;
 pub mod world;
 
 pub use call::Call;
