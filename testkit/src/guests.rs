@@ -14,8 +14,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+#[cfg(feature = "server")]
+pub use self::lxc::LxcGuests;
 pub use self::memory::MemoryGuests;
 
+#[cfg(feature = "server")]
+mod host;
+#[cfg(feature = "server")]
+mod lxc;
 mod memory;
 
 /// A container's configuration: raw Proxmox VE keys and values, such as `memory` → `512`.

@@ -5,3 +5,5 @@ pub mod guests;
 pub mod process;
 
 pub mod gitea;
+#[cfg(feature = "server")]
+mod wait;

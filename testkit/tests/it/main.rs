@@ -4,4 +4,6 @@
     reason = "a test may stop at the first thing that is missing"
 )]
 
+#[cfg(feature = "server")]
+mod lxc;
 mod tidy;

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Builds the container template that the examples use: a small Debian with systemd, ssh and python.
+#
+#     bash examples/template.sh OUT.tar.zst
+#
+# It needs root, mmdebstrap and zstd. A template that is there already, and newer than this script,
+# is kept. Nothing of this machine is in it: no host name, resolver, proxy, certificate or key.
+set -euo pipefail
+
+readonly SUITE=bookworm
+readonly PACKAGES=systemd-sysv,dbus,openssh-server,python3,sudo,iproute2,ifupdown,netbase,ca-certificates
+
+say() { printf 'template: %s\n' "$*"; }
+
+# The mirror this machine installs from: of this suite if it has it, otherwise of any. What would be
+# fetched is asked for, not what has been: the package lists may not be there.
+mirror() {
+  apt-get update --print-uris 2>/dev/null | awk -v suite="$SUITE" -F"'" '
+    { split($2, part, "/dists/") }
+    part[2] == suite "/InRelease" { print part[1]; found = 1; exit }
+    part[1] ~ /\/debian$/ && other == "" { other = part[1] }
+    END { if (!found && other != "") print other }
+  ' || true
+}
+
+# Runs inside mmdebstrap, with the new root filesystem as its only argument.
+cleaned() {
+  cat <<'HOOK'
+set -eu
+cd "$1"
+rm -f etc/hostname etc/resolv.conf etc/ssh/ssh_host_* etc/apt/apt.conf.d/*proxy*
+rm -rf usr/local/share/ca-certificates/* root/.ssh tmp/* var/tmp/* var/log/apt
+rm -rf var/lib/apt/lists/* var/cache/apt/archives/*.deb var/cache/apt/*.bin
+: >etc/machine-id
+: >etc/resolv.conf
+echo 127.0.0.1 localhost >etc/hosts
+# The guest's package manager belongs to whoever configures it, not to a timer at boot.
+for unit in apt-daily.timer apt-daily-upgrade.timer; do
+  ln -sf /dev/null "etc/systemd/system/$unit"
+done
+HOOK
+}
+
+build() {
+  local out=$1 from hook partial
+  from=$(mirror)
+  # Beside the result, so that it can be renamed; the suffix tells mmdebstrap what to write.
+  partial="${out%.tar.zst}.$$.partial.tar.zst"
+  hook=$(mktemp)
+  # shellcheck disable=SC2064  # these names are meant now, not at the end
+  trap "rm -f '$hook' '$partial'" EXIT
+  cleaned >"$hook"
+  say "building $out: Debian $SUITE from ${from:-the default mirror}"
+  mmdebstrap --quiet --variant=apt --include="$PACKAGES" \
+    --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --customize-hook="sh $hook \"\$1\"" \
+    "$SUITE" "$partial" ${from:+"$from"}
+  mv "$partial" "$out"
+}
+
+main() {
+  local out=${1:-}
+  [[ $out == *.tar.zst ]] || { echo "usage: $0 OUT.tar.zst" >&2; exit 64; }
+  if [[ -s $out && $out -nt ${BASH_SOURCE[0]} ]]; then
+    say "keeping $out"
+    return
+  fi
+  local tool
+  for tool in mmdebstrap zstd; do
+    command -v "$tool" >/dev/null || { echo "template: $tool is missing: apt-get install $tool" >&2; exit 1; }
+  done
+  mkdir -p "$(dirname "$out")"
+  build "$out"
+  say "built $out: $(du -h "$out" | cut -f1) in $SECONDS s"
+}
+
+main "$@"

@@ -1,0 +1,351 @@
+//! The host that real guests run on: what is changed on it, and how it is put back.
+//!
+//! Every change is written down in the data folder before it is made, so that a run that was
+//! killed can be cleaned up by the next one with the same folder, and by nothing else. All names
+//! carry the run's random id, so that two runs and whatever else is on the machine do not meet.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rand::RngExt;
+use rustix::fs::{FlockOperation, flock};
+
+use self::records::{Change, Records};
+use super::lxc::tools::{Tools, while_doing};
+use super::{Failure, HostNetwork};
+use crate::wait;
+
+mod containers;
+mod network;
+mod records;
+mod shared;
+mod subids;
+
+/// Where the guests' folder is mounted, and the registry of shared changes is kept.
+const RUN: &str = "/run";
+
+/// How long other runs may take to change the host.
+const OTHERS: Duration = Duration::from_secs(30);
+
+/// Where the container tools keep their locks, in a folder for each folder of containers.
+const TOOL_LOCKS: &str = "/run/lxc/lock";
+
+/// The programs that guests and their network are made with, and the package of each.
+const PROGRAMS: [(&str, &str); 11] = [
+    ("ip", "iproute2"),
+    ("lxc-info", "lxc"),
+    ("lxc-start", "lxc"),
+    ("lxc-stop", "lxc"),
+    ("lxc-usernsexec", "lxc"),
+    ("mount", "mount"),
+    ("newuidmap", "uidmap"),
+    ("nft", "nftables"),
+    ("ssh-keygen", "openssh-client"),
+    ("tar", "tar"),
+    ("zstd", "zstd"),
+];
+
+/// A host made ready for guests.
+#[derive(Debug)]
+pub(super) struct Host {
+    /// The guests' network.
+    pub(super) network: HostNetwork,
+    /// The host's id that is 0 in a guest.
+    pub(super) first_id: u32,
+    /// The folder that holds one folder a container; its parents can be passed by anybody.
+    pub(super) folder: PathBuf,
+    /// The id of this run.
+    run: String,
+    records: tokio::sync::Mutex<Records>,
+    /// Held as long as this run lasts: a second one with the same folder is refused.
+    _lock: File,
+}
+
+impl Host {
+    /// Makes the host ready, after undoing what an earlier run left according to its records.
+    pub(super) async fn prepare(data: &Path) -> Result<Self, Failure> {
+        require()?;
+        let folder = data.join("guests");
+        let lock = occupied(&folder)?;
+        let mut records = Records::open(folder.join("changes.json"))?;
+        undo_all(&mut records).await?;
+        clear(&folder)?;
+        let run = records.begin(format!("pci{:06x}", rand::rng().random_range(0..1 << 24)))?;
+        match Self::changed(&run, &folder, &mut records).await {
+            Ok((network, first_id)) => Ok(Self {
+                network,
+                first_id,
+                folder: mount_point(&run),
+                run,
+                records: tokio::sync::Mutex::new(records),
+                _lock: lock,
+            }),
+            Err(failure) => {
+                undo_all(&mut records).await?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// Makes all changes that do not belong to a single guest.
+    async fn changed(
+        run: &str,
+        folder: &Path,
+        records: &mut Records,
+    ) -> Result<(HostNetwork, u32), Failure> {
+        // Two runs that look for a free subnet at once would find the same one.
+        let _alone = machine_lock().await?;
+        mount(run, folder, records).await?;
+        let first_id = subids::add(records)?;
+        let network = network::make(run, records).await?;
+        shared::enter(run, records)?;
+        Ok((network, first_id))
+    }
+
+    /// The name of a guest's container.
+    pub(super) fn container(&self, vmid: u32) -> String {
+        format!("{}-{vmid}", self.run)
+    }
+
+    /// The tools for this run's containers.
+    pub(super) fn tools(&self) -> Tools {
+        Tools::new(&self.folder)
+    }
+
+    /// Writes down that there will be a container.
+    pub(super) async fn expect_container(&self, name: &str) -> Result<(), Failure> {
+        self.records.lock().await.add(Change::Container {
+            name: name.to_owned(),
+        })
+    }
+
+    /// Waits until nothing of a stopped container runs any more, and removes its cgroups.
+    pub(super) async fn settle(&self, name: &str) -> Result<(), Failure> {
+        containers::settle(&self.folder, name).await
+    }
+
+    /// Removes a container with all that belongs to it, whatever state it is in.
+    pub(super) async fn remove_container(&self, name: &str) -> Result<(), Failure> {
+        containers::remove(&self.folder, name).await?;
+        self.records.lock().await.remove(&Change::Container {
+            name: name.to_owned(),
+        })
+    }
+
+    /// Puts the host back. What cannot be put back is named; all else has been.
+    pub(super) async fn undo(&self) -> Result<(), Failure> {
+        let mut records = self.records.lock().await;
+        undo_all(&mut records).await?;
+        let folder = records.folder().to_path_buf();
+        remove_folder(&folder).await
+    }
+}
+
+/// Says what this machine lacks, all at once.
+pub(super) fn require() -> Result<(), Failure> {
+    if !rustix::process::geteuid().is_root() {
+        return Err(Failure::new(
+            "guests behind LXC need root; `--guests memory` does not",
+        ));
+    }
+    let places = [
+        "/usr/local/sbin",
+        "/usr/local/bin",
+        "/usr/sbin",
+        "/usr/bin",
+        "/sbin",
+        "/bin",
+    ];
+    let found = |program: &str| {
+        places
+            .iter()
+            .any(|place| Path::new(place).join(program).exists())
+    };
+    let mut missing: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !found(program))
+        .map(|(_, package)| *package)
+        .collect();
+    if !Path::new("/usr/share/lxc/config/debian.userns.conf").exists() {
+        missing.push("lxc-templates");
+    }
+    missing.dedup();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "guests behind LXC need packages: apt-get install {}",
+        missing.join(" ")
+    )))
+}
+
+/// Makes the guests' folder and takes it for this process.
+fn occupied(folder: &Path) -> Result<File, Failure> {
+    let failed = |error| while_doing(format!("taking `{}`", folder.display()))(error);
+    fs::create_dir_all(folder).map_err(failed)?;
+    fs::set_permissions(folder, PermissionsExt::from_mode(0o711)).map_err(failed)?;
+    let lock = File::create(folder.join("lock")).map_err(failed)?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Failure::new(format!(
+            "another node uses the data folder `{}`",
+            folder.display()
+        ))),
+        Err(error) => Err(failed(error.into())),
+    }
+}
+
+/// Removes what containers left in the guests' folder, once nothing is mounted or recorded.
+fn clear(folder: &Path) -> Result<(), Failure> {
+    let failed =
+        |error| while_doing::<io::Error>(format!("clearing `{}`", folder.display()))(error);
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_dir() {
+            fs::remove_dir_all(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+/// A lock that all runs on this machine share, held until it is dropped. It leaves no file behind.
+async fn machine_lock() -> Result<File, Failure> {
+    let failed = |error| while_doing::<io::Error>("locking the host's settings")(error);
+    let lock = File::open(RUN).map_err(failed)?;
+    // Waiting in the kernel would stop all other work of this thread, the holder's perhaps.
+    let taken = wait::until(OTHERS, Duration::from_millis(5), || {
+        std::future::ready(
+            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Err(rustix::io::Errno::WOULDBLOCK) => None,
+                other => Some(other),
+            },
+        )
+    });
+    let taken = taken
+        .await
+        .ok_or_else(|| Failure::new("another node keeps the host's settings locked"))?;
+    taken.map_err(|error| failed(error.into()))?;
+    Ok(lock)
+}
+
+fn mount_point(run: &str) -> PathBuf {
+    Path::new(RUN).join(run)
+}
+
+/// Mounts the guests' folder where the guests' ids can reach it: the data folder may well be below
+/// a home folder that nobody else may enter.
+async fn mount(run: &str, folder: &Path, records: &mut Records) -> Result<(), Failure> {
+    let at = mount_point(run);
+    records.add(Change::Mount { at: at.clone() })?;
+    fs::create_dir(&at).map_err(while_doing(format!("making `{}`", at.display())))?;
+    fs::set_permissions(&at, PermissionsExt::from_mode(0o711))
+        .map_err(while_doing(format!("making `{}`", at.display())))?;
+    network::run(
+        "mount",
+        &["--bind".as_ref(), folder.as_os_str(), at.as_os_str()],
+    )
+    .await
+}
+
+fn tool_locks(at: &Path) -> PathBuf {
+    Path::new(TOOL_LOCKS).join(at.strip_prefix("/").unwrap_or(at))
+}
+
+/// Removes the tools' lock folder of a run, and the folders above it when nobody else needs them.
+async fn remove_tool_locks(at: &Path) -> Result<(), Failure> {
+    let _alone = machine_lock().await?;
+    let locks = tool_locks(at);
+    match fs::remove_dir_all(&locks) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(while_doing("removing the tools' lock folder")(error));
+        }
+        _ => {}
+    }
+    // Each of these fails when the folder is in use, which is as it should be.
+    let above = locks
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| *folder != Path::new(RUN));
+    above
+        .take_while(|folder| fs::remove_dir(folder).is_ok())
+        .for_each(drop);
+    Ok(())
+}
+
+async fn unmount(at: &Path) -> Result<(), Failure> {
+    remove_tool_locks(at).await?;
+    let mounted = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let here = at.to_string_lossy();
+    if mounted
+        .lines()
+        .any(|line| line.split(' ').nth(1) == Some(&*here))
+    {
+        network::run("umount", &[at.as_os_str()]).await?;
+    }
+    match fs::remove_dir(at) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(while_doing(format!("removing `{here}`"))(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn remove_folder(folder: &Path) -> Result<(), Failure> {
+    let what = format!("removing `{}`", folder.display());
+    match tokio::fs::remove_dir_all(folder).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(while_doing(what)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Undoes every recorded change, the last one first. What cannot be undone stays in the records.
+async fn undo_all(records: &mut Records) -> Result<(), Failure> {
+    let folder = records.folder().to_path_buf();
+    let run = records.run().to_owned();
+    let changes: Vec<Change> = records.changes().iter().rev().cloned().collect();
+    let names = changes.iter().filter_map(|change| match change {
+        Change::Container { name } => Some(name.clone()),
+        _ => None,
+    });
+    // The mount may be gone, after a reboot for instance: the folder behind it is the same.
+    let at = mount_point(&run);
+    let seen = if at.join("changes.json").exists() {
+        at
+    } else {
+        folder
+    };
+    containers::kill_all(&seen, names).await;
+    let mut failed = Vec::new();
+    for change in changes {
+        match undo_one(&run, &seen, &change).await {
+            Ok(()) => records.remove(&change)?,
+            Err(failure) => failed.push(failure.to_string()),
+        }
+    }
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::new(failed.join("; ")))
+    }
+}
+
+async fn undo_one(run: &str, folder: &Path, change: &Change) -> Result<(), Failure> {
+    match change {
+        Change::Container { name } => containers::remove(folder, name).await,
+        Change::Mount { at } => unmount(at).await,
+        Change::IdRange { file, line } => {
+            let _alone = machine_lock().await?;
+            subids::remove(file, line)
+        }
+        Change::Bridge { name } => network::remove_bridge(name).await,
+        Change::Table { name } => network::remove_table(name).await,
+        Change::Accept { bridge } => network::remove_accept(bridge).await,
+        Change::Shared => {
+            let _alone = machine_lock().await?;
+            shared::leave(run)
+        }
+    }
+}

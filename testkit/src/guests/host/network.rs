@@ -1,0 +1,255 @@
+//! The guests' bridge, its subnet and the translation of their addresses.
+
+use std::ffi::OsStr;
+use std::net::Ipv4Addr;
+
+use rand::RngExt;
+use serde_json::Value;
+
+use super::records::{Change, Records};
+use super::while_doing;
+use crate::guests::lxc::network::mask;
+use crate::guests::{Failure, HostNetwork};
+use crate::process::Command;
+
+/// The subnets to choose from are `10.83.0.0/24` to `10.98.255.0/24`.
+const FIRST_SUBNET: u32 = 0x0a53_0000;
+const SUBNETS: u32 = 16 * 256;
+const PREFIX: u8 = 24;
+
+/// Makes bridge and translation for a run. The caller holds the machine's lock.
+pub(super) async fn make(run_id: &str, records: &mut Records) -> Result<HostNetwork, Failure> {
+    let taken = taken_networks().await?;
+    let start = rand::rng().random_range(0..SUBNETS);
+    let base =
+        free_subnet(&taken, start).ok_or_else(|| Failure::new("no private subnet is free"))?;
+    let network = HostNetwork {
+        bridge: run_id.to_owned(),
+        gateway: Ipv4Addr::from(base + 1),
+        subnet: format!("{}/{PREFIX}", Ipv4Addr::from(base)),
+        prefix: PREFIX,
+    };
+    records.add(Change::Bridge {
+        name: network.bridge.clone(),
+    })?;
+    make_bridge(&network).await?;
+    records.add(Change::Table {
+        name: run_id.to_owned(),
+    })?;
+    let rules = rules(run_id, &network);
+    Command::new("nft")
+        .args(["-f", "-"])
+        .stdin(rules)
+        .checked()
+        .await
+        .map_err(while_doing("nft"))?;
+    accept(&network.bridge, records).await?;
+    Ok(network)
+}
+
+async fn make_bridge(network: &HostNetwork) -> Result<(), Failure> {
+    let bridge = network.bridge.as_str();
+    let address = format!("{}/{PREFIX}", network.gateway);
+    // With an address of its own it does not change when guests come and go.
+    let mac: [u8; 4] = rand::rng().random();
+    let mac = format!(
+        "02:50:{:02x}:{:02x}:{:02x}:{:02x}",
+        mac[0], mac[1], mac[2], mac[3]
+    );
+    let calls: [&[&str]; 3] = [
+        &["link", "add", bridge, "address", &mac, "type", "bridge"],
+        &["addr", "add", &address, "dev", bridge],
+        &["link", "set", bridge, "up"],
+    ];
+    for call in calls {
+        run("ip", call).await?;
+    }
+    Ok(())
+}
+
+/// The rules that let guests out under the host's address.
+fn rules(table: &str, network: &HostNetwork) -> String {
+    let HostNetwork { bridge, subnet, .. } = network;
+    format!(
+        "table ip {table} {{\n  chain postrouting {{\n    \
+         type nat hook postrouting priority srcnat; policy accept;\n    \
+         ip saddr {subnet} oifname != \"{bridge}\" masquerade\n  }}\n}}\n"
+    )
+}
+
+/// Lets the bridge's traffic through a filter of somebody else's that forwards nothing by itself:
+/// a rule of our own table could not, since what one table drops no other can save.
+async fn accept(bridge: &str, records: &mut Records) -> Result<(), Failure> {
+    let chain = Command::new("nft")
+        .args(["list", "chain", "ip", "filter", "FORWARD"])
+        .output()
+        .await;
+    let drops =
+        chain.is_ok_and(|chain| String::from_utf8_lossy(&chain.stdout).contains("policy drop"));
+    if !drops {
+        return Ok(());
+    }
+    records.add(Change::Accept {
+        bridge: bridge.to_owned(),
+    })?;
+    for side in ["-i", "-o"] {
+        run(
+            "iptables",
+            &["-w", "-I", "FORWARD", side, bridge, "-j", "ACCEPT"],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn remove_accept(bridge: &str) -> Result<(), Failure> {
+    for side in ["-i", "-o"] {
+        let rule = ["FORWARD", side, bridge, "-j", "ACCEPT"];
+        let there = Command::new("iptables")
+            .args(["-w", "-C"])
+            .args(rule)
+            .output()
+            .await;
+        if there.is_ok_and(|answer| answer.status.success()) {
+            Command::new("iptables")
+                .args(["-w", "-D"])
+                .args(rule)
+                .checked()
+                .await
+                .map_err(while_doing("iptables"))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn remove_bridge(name: &str) -> Result<(), Failure> {
+    if std::path::Path::new("/sys/class/net").join(name).exists() {
+        run("ip", &["link", "del", name]).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn remove_table(name: &str) -> Result<(), Failure> {
+    let there = Command::new("nft")
+        .args(["list", "table", "ip", name])
+        .output()
+        .await;
+    if there.is_ok_and(|answer| answer.status.success()) {
+        run("nft", &["delete", "table", "ip", name]).await?;
+    }
+    Ok(())
+}
+
+/// Runs a program that has nothing to say.
+pub(super) async fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Result<(), Failure> {
+    let command = Command::new(program).args(arguments);
+    command
+        .checked()
+        .await
+        .map(drop)
+        .map_err(while_doing(program))
+}
+
+/// Every network that this host has an address in, a route to or a resolver in.
+async fn taken_networks() -> Result<Vec<(u32, u8)>, Failure> {
+    let ask = async |arguments: &[&str]| -> Result<Vec<Value>, Failure> {
+        let text = Command::new("ip")
+            .args(["-4", "-j"])
+            .args(arguments)
+            .checked()
+            .await;
+        serde_json::from_slice(&text.map_err(while_doing("ip"))?)
+            .map_err(while_doing("reading routes"))
+    };
+    let mut texts = Vec::new();
+    for route in ask(&["route", "show", "table", "all"]).await? {
+        texts.extend(
+            ["dst", "gateway"]
+                .iter()
+                .filter_map(|key| Some(route[key].as_str()?.to_owned())),
+        );
+    }
+    for link in ask(&["addr"]).await? {
+        for address in link["addr_info"].as_array().into_iter().flatten() {
+            texts.extend(
+                address["local"]
+                    .as_str()
+                    .map(|local| format!("{local}/{}", address["prefixlen"])),
+            );
+        }
+    }
+    let resolvers = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    texts.extend(
+        resolvers
+            .lines()
+            .filter_map(|line| line.strip_prefix("nameserver"))
+            .map(str::to_owned),
+    );
+    Ok(texts.iter().filter_map(|text| network(text)).collect())
+}
+
+/// A network or single address as its first address and prefix.
+fn network(text: &str) -> Option<(u32, u8)> {
+    let (address, prefix) = text.trim().split_once('/').unwrap_or((text.trim(), "32"));
+    let prefix: u8 = prefix.parse().ok()?;
+    let address: Ipv4Addr = address.parse().ok()?;
+    Some((u32::from(address) & mask(prefix), prefix))
+}
+
+/// The first address of a subnet that overlaps no network, looking from number `start` on.
+fn free_subnet(taken: &[(u32, u8)], start: u32) -> Option<u32> {
+    let overlaps = |base: u32| {
+        taken.iter().any(|(other, prefix)| {
+            // A default route leads everywhere and takes nothing.
+            let bits = mask((*prefix).min(PREFIX));
+            *prefix > 0 && base & bits == other & bits
+        })
+    };
+    (0..SUBNETS)
+        .map(|step| FIRST_SUBNET + (((start + step) % SUBNETS) << 8))
+        .find(|base| !overlaps(*base))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subnet_overlaps_nothing_that_is_routed() {
+        let taken: Vec<(u32, u8)> = [
+            "10.83.0.0/24",
+            "10.83.1.128/25",
+            "10.83.2.7",
+            "0.0.0.0/0",
+            "192.0.2.0/24",
+            "default",
+        ]
+        .iter()
+        .filter_map(|text| network(text))
+        .collect();
+        assert_eq!(
+            free_subnet(&taken, 0).map(Ipv4Addr::from),
+            Some(Ipv4Addr::new(10, 83, 3, 0))
+        );
+        let wide: Vec<(u32, u8)> = network("10.0.0.0/8").into_iter().collect();
+        assert_eq!(free_subnet(&wide, 0), None);
+    }
+
+    #[test]
+    fn guests_go_out_under_the_hosts_address() {
+        let network = HostNetwork {
+            bridge: "pci1".to_owned(),
+            gateway: Ipv4Addr::new(10, 83, 7, 1),
+            subnet: "10.83.7.0/24".to_owned(),
+            prefix: 24,
+        };
+        insta::assert_snapshot!(rules("pci1", &network), @r#"
+        table ip pci1 {
+          chain postrouting {
+            type nat hook postrouting priority srcnat; policy accept;
+            ip saddr 10.83.7.0/24 oifname != "pci1" masquerade
+          }
+        }
+        "#);
+    }
+}
