@@ -1,0 +1,1 @@
+//! What containers become on the wire and from it.
