@@ -201,8 +201,8 @@ impl fmt::Debug for Parcel {
 }
 
 /// A container from the inside. Every verb is bounded in time.
-#[async_trait]
 #[cfg_attr(test, mockall::automock)]
+#[async_trait]
 pub trait Guest: Send + Sync {
     /// Meets a guest whose host key nobody knows yet, and learns the key, within `limit`.
     ///

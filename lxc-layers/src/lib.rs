@@ -11,8 +11,11 @@
 
 pub mod diagnostic;
 pub mod event;
+pub mod execute;
 pub mod guest;
+pub mod host;
 pub mod ledger;
+pub mod observe;
 pub mod plan;
 pub mod process;
 pub mod provision;

@@ -183,8 +183,8 @@ pub enum Mode {
 }
 
 /// A tool that configures a guest.
-#[async_trait]
 #[cfg_attr(test, mockall::automock)]
+#[async_trait]
 pub trait Provisioner: Send + Sync {
     /// Runs it to its end, within the step's limit, telling each line.
     async fn run<'a>(&self, job: &Job<'a>, mode: Mode) -> Result<Outcome, Error>;

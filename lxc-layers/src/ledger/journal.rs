@@ -151,6 +151,12 @@ impl Journal {
         Ok(journal)
     }
 
+    /// The run's name.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
     /// Where the journal of a state folder is.
     #[must_use]
     pub fn path(folder: &Path) -> PathBuf {

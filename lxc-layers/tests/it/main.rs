@@ -3,3 +3,5 @@
 
 mod diagnostics;
 mod fleets;
+mod provisioners;
+mod support;

@@ -1,0 +1,242 @@
+//! Execute: a plan done through the seams, journalled before each effect, an event for each step.
+
+mod destroy;
+mod enter;
+mod error;
+mod gate;
+mod notes;
+mod report;
+mod schedule;
+mod settle;
+mod template;
+mod worker;
+
+use std::{
+    net::Ipv4Addr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration, time::Instant,
+};
+
+use tempfile::TempDir;
+
+pub use destroy::{Destroyed, destroy};
+pub use error::{Class, Error};
+pub use report::{ContainerReport, Failure, Outcome, Report, StepReport};
+
+use crate::{
+    event::{Events, Layer},
+    guest::{Guest, HostKey, OperatorKey, Ssh, SshTarget},
+    host::Host,
+    ledger::{Entry, Journal, Provenance},
+    plan::Plan,
+    redact::Redactor,
+    resolve::Desired,
+};
+
+/// Which layers run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layers {
+    /// All, one after the other, each behind the gate of the one before.
+    All,
+    /// One; the gate of the one before is verified on the guest itself.
+    Only(Layer),
+}
+
+impl Layers {
+    /// Whether `layer` runs.
+    #[must_use]
+    pub fn include(self, layer: Layer) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(only) => only == layer,
+        }
+    }
+
+    /// The layers that run, in their order.
+    #[must_use]
+    pub fn list(self) -> Vec<Layer> {
+        let all = Layer::ALL.into_iter();
+        all.filter(|layer| self.include(*layer)).collect()
+    }
+}
+
+/// Whether guests are entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inside {
+    /// They are: provisioners run, gates are verified.
+    Enter,
+    /// They are not: what would be done inside is skipped by name, and its fingerprint is not
+    /// written.
+    Skip,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A task of the hypervisor.
+    pub task: Duration,
+    /// A guest, until it answers ssh after its start.
+    pub reach: Duration,
+    /// A guest's systemd, until it has come up.
+    pub boot: Duration,
+    /// A lock that something else holds on a guest.
+    pub busy: Duration,
+}
+
+impl Default for Limits {
+    /// Ten minutes for a task, three for ssh, two for systemd, one for a lock.
+    fn default() -> Self {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        Self {
+            task: minutes(10),
+            reach: minutes(3),
+            boot: minutes(2),
+            busy: minutes(1),
+        }
+    }
+}
+
+/// How a run is done.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The fleet repository.
+    pub root: PathBuf,
+    /// The folder of journal and lock.
+    pub state: PathBuf,
+    /// The key by which guests are entered; its public part is given to new ones. `None` when guests
+    /// are not entered.
+    pub key: Option<OperatorKey>,
+    /// Which layers run.
+    pub layers: Layers,
+    /// How many containers of one node are worked on at the same time.
+    pub parallel: NonZeroUsize,
+    /// Whether guests are entered.
+    pub inside: Inside,
+    /// How long things may take.
+    pub limits: Limits,
+    /// Where the fleet comes from.
+    pub provenance: Provenance,
+    /// What must not be seen.
+    pub redactor: Redactor,
+}
+
+/// Makes a guest of an address and a pinned key.
+pub type Door = Arc<dyn Fn(SshTarget, Option<HostKey>, Redactor) -> Arc<dyn Guest> + Send + Sync>;
+
+/// The door that everybody uses: ssh.
+#[must_use]
+pub fn ssh_door() -> Door {
+    Arc::new(|target, pinned, redactor| Arc::new(Ssh::new(target, pinned, redactor)))
+}
+
+/// One run: what all its containers share.
+struct Run {
+    host: Arc<dyn Host>,
+    door: Door,
+    settings: Settings,
+    fleet: crate::spec::FleetId,
+    events: Events,
+    journal: Journal,
+    templates: template::Templates,
+    scratch: TempDir,
+    began: Instant,
+}
+
+/// Does a plan. The caller holds the fleet's lock, and has made the plan under it.
+///
+/// Containers are worked on in parallel along their dependencies; a failure stops those that come
+/// after it and nobody else. What happened to each is in the report.
+///
+/// # Errors
+///
+/// When the run cannot begin: a container of the plan is refused, or the journal or the run's
+/// private folder cannot be made. Nothing was changed then.
+pub async fn execute(
+    host: Arc<dyn Host>,
+    door: Door,
+    desired: &Desired,
+    plan: &Plan,
+    settings: Settings,
+    events: Events,
+) -> Result<Report, Error> {
+    if let Some(refused) = plan.containers.iter().find(|it| !it.refusals.is_empty()) {
+        return Err(Error::Refused {
+            container: refused.name.to_string(),
+            refusals: refused
+                .refusals
+                .iter()
+                .map(|it| it.message.clone())
+                .collect(),
+        });
+    }
+    let run = Run::begin(host, door, desired, "apply", settings, events)?;
+    let containers = schedule::work(&run, desired, plan).await;
+    let report = Report::new(
+        run.journal.run(),
+        run.settings.layers,
+        containers,
+        run.began,
+    );
+    run.journal.write(Entry::End {
+        outcome: report.word().to_owned(),
+    })?;
+    Ok(report)
+}
+
+impl Run {
+    fn begin(
+        host: Arc<dyn Host>,
+        door: Door,
+        desired: &Desired,
+        command: &str,
+        settings: Settings,
+        events: Events,
+    ) -> Result<Self, Error> {
+        let scratch = tempfile::Builder::new()
+            .prefix("proxmox-ci-")
+            .tempdir()
+            .map_err(|source| Error::Scratch { source })?;
+        let layers = settings.layers.list();
+        let begin = Entry::Begin {
+            pid: std::process::id(),
+            command: command.to_owned(),
+            fleet: desired.fleet.to_string(),
+            layers: layers.iter().map(ToString::to_string).collect(),
+            provenance: settings.provenance.clone(),
+        };
+        let journal = Journal::begin(&settings.state, &new_run_id(), begin)?;
+        Ok(Self {
+            host,
+            door,
+            settings,
+            fleet: desired.fleet.clone(),
+            events,
+            journal,
+            templates: template::Templates::default(),
+            scratch,
+            began: Instant::now(),
+        })
+    }
+
+    /// The guest at `address`.
+    fn guest(
+        &self,
+        name: &str,
+        address: Ipv4Addr,
+        key: &OperatorKey,
+        pinned: Option<HostKey>,
+    ) -> Arc<dyn Guest> {
+        let target = SshTarget {
+            name: name.to_owned(),
+            address,
+            user: "root".to_owned(),
+            key: key.path.clone(),
+            scratch: self.scratch.path().to_owned(),
+        };
+        (self.door)(target, pinned, self.settings.redactor.clone())
+    }
+}
+
+/// A name for a run: when it began, and something random, so that two never share one.
+fn new_run_id() -> String {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    format!("{now}-{:04x}", rand::random::<u16>())
+}

@@ -1,0 +1,77 @@
+//! Destroy: one container of our own, after its marker was read, and nothing else.
+
+use std::sync::Arc;
+
+use super::{Error, Limits, Run, Settings, settle::Subject, ssh_door};
+use crate::{
+    event::{Events, Layer},
+    host::{Act, Host, Place},
+    ledger::Entry,
+    plan::Status,
+    resolve::{Container, Desired},
+};
+
+/// What became of a container that was to be destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destroyed {
+    /// It was, with its disks.
+    Gone,
+    /// There was none.
+    WasAbsent,
+}
+
+/// Destroys one container of this fleet: stopped first when it runs. The caller holds the lock.
+///
+/// # Errors
+///
+/// When the guest of that number does not bear this fleet's marker with this container's name, when
+/// it is protected, or when the hypervisor refuses.
+pub async fn destroy(
+    host: Arc<dyn Host>,
+    desired: &Desired,
+    container: &Container,
+    settings: Settings,
+    events: Events,
+) -> Result<Destroyed, Error> {
+    let run = Run::begin(host, ssh_door(), desired, "destroy", settings, events)?;
+    let place = run.place_of(container).await?;
+    let Some(place) = place else {
+        return Ok(Destroyed::WasAbsent);
+    };
+    let subject = Subject {
+        name: &container.name,
+        place: &place,
+        layer: Layer::Default,
+    };
+    let outcome = run.destroy(subject).await;
+    let word = if outcome.is_ok() { "done" } else { "failed" };
+    run.journal.write(Entry::End {
+        outcome: word.to_owned(),
+    })?;
+    outcome
+}
+
+impl Run {
+    /// Where the guest of that number is, whichever node it went to.
+    async fn place_of(&self, container: &Container) -> Result<Option<Place>, Error> {
+        let doing = format!("looking for `{}`", container.name);
+        let world = self.host.survey().await.map_err(Error::host(doing))?;
+        Ok(world
+            .guests
+            .get(&container.vmid)
+            .map(|guest| Place::new(guest.node.clone(), container.vmid)))
+    }
+
+    async fn destroy(&self, subject: Subject<'_>) -> Result<Destroyed, Error> {
+        let config = self.config_of(subject).await?;
+        self.marker_of(subject, &config)?;
+        let doing = format!("asking whether `{}` runs", subject.name);
+        let status = self.host.status(subject.place).await;
+        if status.map_err(Error::host(doing))? == Some(Status::Running) {
+            let limit = Limits::default().boot;
+            self.cause(subject, &Act::Shutdown { limit }).await?;
+        }
+        self.cause(subject, &Act::Destroy).await?;
+        Ok(Destroyed::Gone)
+    }
+}

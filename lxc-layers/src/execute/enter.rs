@@ -1,0 +1,123 @@
+//! Entering: a guest is found, met for the first time and pinned, or recognised by its pin.
+
+use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+
+use super::{Error, Run, notes::Rewritten, settle::Subject};
+use crate::{
+    event::Event,
+    guest::{Guest, HostKey},
+    resolve::Container,
+    wait::Patience,
+};
+
+/// First pause while a guest has no address yet, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
+/// How long a machine may take to say that it is there.
+const GREETING: Duration = Duration::from_millis(400);
+
+/// A guest that was entered.
+pub(super) struct Entered {
+    /// The way in, strict about the pin.
+    pub(super) guest: Arc<dyn Guest>,
+    /// What pinning did to the configuration, when this was the first contact.
+    pub(super) pinned: Option<Rewritten>,
+}
+
+impl Run {
+    /// Reaches a running guest: by the key that stands in its notes, which the API gave us over a
+    /// verified connection, or, right after create, by whatever key it shows, which is pinned.
+    pub(super) async fn enter(
+        &self,
+        subject: Subject<'_>,
+        container: &Container,
+    ) -> Result<Entered, Error> {
+        let key = self.settings.key.as_ref().ok_or_else(|| Error::NoKey {
+            container: subject.name.to_string(),
+        })?;
+        let address = self.address(subject, container).await?;
+        let config = self.config_of(subject).await?;
+        let marker = self.marker_of(subject, &config)?;
+        let name = subject.name.as_str();
+        let limit = self.settings.limits.reach;
+        let reaching = || Error::guest(format!("entering `{name}`"));
+        let pinned: Option<HostKey> = marker.host_key.and_then(|key| key.parse().ok());
+        if let Some(pinned) = pinned {
+            let guest = self.guest(name, address, key, Some(pinned));
+            guest.wait_reachable(limit).await.map_err(reaching())?;
+            return Ok(Entered {
+                guest,
+                pinned: None,
+            });
+        }
+        let stranger = self.guest(name, address, key, None);
+        let shown = stranger.first_contact(limit).await.map_err(reaching())?;
+        let Some(shown) = shown else {
+            self.events.tell(Event::Warning {
+                container: name.to_owned(),
+                text: "it showed no ssh host key, so that none is pinned".to_owned(),
+            });
+            return Ok(Entered {
+                guest: stranger,
+                pinned: None,
+            });
+        };
+        let rewritten = self
+            .rewrite(subject, None, |marker| {
+                marker.host_key = Some(shown.to_string());
+            })
+            .await?;
+        Ok(Entered {
+            guest: self.guest(name, address, key, Some(shown)),
+            pinned: Some(rewritten),
+        })
+    }
+
+    /// The address at which a guest is reached: the one it was given, else the one it got.
+    async fn address(
+        &self,
+        subject: Subject<'_>,
+        container: &Container,
+    ) -> Result<Ipv4Addr, Error> {
+        if let Some(address) = container.address() {
+            return Ok(address);
+        }
+        let limit = self.settings.limits.reach;
+        let mut patience = Patience::new(limit, PAUSES.0, PAUSES.1);
+        loop {
+            let doing = format!("asking for the address of `{}`", subject.name);
+            let got = self.host.address(subject.place).await;
+            if let Some(address) = got.map_err(Error::host(doing))? {
+                return Ok(address);
+            }
+            if !patience.again().await {
+                return Err(Error::NoAddress {
+                    container: subject.name.to_string(),
+                    waited: limit,
+                });
+            }
+        }
+    }
+
+    /// Makes sure that nobody answers at the address that a new container is to have.
+    pub(super) async fn nobody_answers(&self, container: &Container) -> Result<(), Error> {
+        match container.address() {
+            Some(address) if greets(address).await => Err(Error::AddressTaken {
+                container: container.name.to_string(),
+                address,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether an ssh server greets at `address`. A connection alone proves nothing: some networks
+/// accept any.
+async fn greets(address: Ipv4Addr) -> bool {
+    let greeting = async {
+        let mut stream = tokio::net::TcpStream::connect((address, 22)).await?;
+        let mut first = [0_u8; 4];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut first).await?;
+        Ok::<_, std::io::Error>(&first == b"SSH-")
+    };
+    matches!(tokio::time::timeout(GREETING, greeting).await, Ok(Ok(true)))
+}
