@@ -64,7 +64,11 @@ fn floor_boundary(text: &str, offset: usize) -> usize {
 }
 
 impl fmt::Display for Span {
+    /// `config.env:3:8`, or the file alone where it stands for the whole.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.end == 0 {
+            return out.write_str(&self.file);
+        }
         write!(out, "{}:{}:{}", self.file, self.line, self.column)
     }
 }
@@ -83,6 +87,19 @@ impl<T> Located<T> {
     pub const fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }
+}
+
+/// The one of `names` nearest to what was written, when one is near enough to be meant.
+#[must_use]
+pub fn nearest<'n>(written: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let near = |name: &&str| {
+        strsim::jaro_winkler(written, name) > 0.8 || strsim::osa_distance(written, name) <= 1
+    };
+    let likeness = |name: &str| strsim::jaro_winkler(written, name);
+    names
+        .into_iter()
+        .filter(near)
+        .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
 }
 
 /// How bad it is.

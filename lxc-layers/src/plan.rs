@@ -1,7 +1,13 @@
 //! Desired × observed → a plan: everything decided, a value that prints, serialises and hashes.
 
+mod access;
+mod compare;
+mod decide;
+mod hash;
 mod marker;
 mod observed;
+mod ownership;
+mod show;
 
 use std::collections::BTreeMap;
 
@@ -9,9 +15,13 @@ use serde::Serialize;
 
 pub use marker::{Error as MarkerError, Marker, OWNERSHIP_TAG, words};
 pub use observed::{Access, Guest, GuestConfig, GuestKind, Identity, Observed, Status};
+pub use ownership::{Owner, bears_tag, owner};
+pub use show::VERSION;
+
+use ownership::{elsewhere, left_over};
 
 use crate::diagnostic::Span;
-use crate::resolve::{Step, Template};
+use crate::resolve::{Desired, Step, Template};
 pub use crate::spec::keys::ChangeClass;
 use crate::spec::{ContainerName, FleetId, Vmid};
 
@@ -25,6 +35,90 @@ pub struct Plan {
     /// What is worth saying and no part of any container's plan: marked guests that no file
     /// describes any more are named here, and never removed unasked.
     pub notices: Vec<Notice>,
+}
+
+/// Compares what should be with what is.
+///
+/// Pure: the same two values give the same plan, and after that plan was done an empty one.
+#[must_use]
+pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
+    let decided = |container| decide::decide(container, desired, observed);
+    let containers: Vec<ContainerPlan> = desired.containers.iter().map(decided).collect();
+    let mut notices = left_over(desired, observed);
+    notices.extend(waiting(&containers, observed));
+    Plan {
+        fleet: desired.fleet.clone(),
+        containers,
+        notices,
+    }
+}
+
+/// Changes that were written before and wait for a restart: no difference any more, and worth a word.
+fn waiting(containers: &[ContainerPlan], observed: &Observed) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    for container in containers {
+        let restarts = container
+            .default
+            .iter()
+            .any(|action| matches!(action, Action::Reboot | Action::Start));
+        let config = observed
+            .guests
+            .get(&container.vmid)
+            .and_then(|guest| guest.config.as_ref());
+        let fields: Vec<&str> = config
+            .into_iter()
+            .flat_map(|config| config.pending.keys())
+            .map(String::as_str)
+            .collect();
+        if !fields.is_empty() && !restarts && container.standing == Standing::Running {
+            notices.push(Notice {
+                code: "waiting-for-restart",
+                message: format!(
+                    "`{}` must be restarted before these take effect: {}",
+                    container.name,
+                    fields.join(", ")
+                ),
+            });
+        }
+    }
+    notices
+}
+
+impl Plan {
+    /// Whether there is nothing to do: no change in any container.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.containers.iter().all(ContainerPlan::is_empty)
+    }
+
+    /// All refusals, with the container each is about.
+    pub fn refusals(&self) -> impl Iterator<Item = (&ContainerName, &Refusal)> {
+        self.containers.iter().flat_map(|container| {
+            container
+                .refusals
+                .iter()
+                .map(|refusal| (&container.name, refusal))
+        })
+    }
+
+    /// The plan of one container.
+    #[must_use]
+    pub fn container(&self, name: &str) -> Option<&ContainerPlan> {
+        self.containers
+            .iter()
+            .find(|container| container.name.as_str() == name)
+    }
+}
+
+impl ContainerPlan {
+    /// Whether there is nothing to do and nothing refused.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+            && self.default.is_empty()
+            && self.configuration.is_empty()
+            && self.refusals.is_empty()
+    }
 }
 
 /// What must be done to one container.

@@ -43,6 +43,7 @@ pub fn resolve(tree: &Tree) -> Resolved {
     let order = order::order(&mut drafts, &mut diagnostics);
     lint::lint(&drafts, &fleet, &mut diagnostics);
     layers::fill(&mut drafts, &fleet, tree, &mut diagnostics);
+    quieten(&mut diagnostics);
     diagnostics.sort_by(|one, other| (&one.span, one.code).cmp(&(&other.span, other.code)));
     diagnostics.dedup();
     let whole = !diagnostics.iter().any(Diagnostic::is_error);
@@ -65,6 +66,22 @@ pub fn resolve(tree: &Tree) -> Resolved {
         desired,
         diagnostics,
     }
+}
+
+/// Drops what only follows from a mistake of the same file's grammar: a key may be missing because
+/// its line could not be read.
+fn quieten(diagnostics: &mut Vec<Diagnostic>) {
+    let file = |diagnostic: &Diagnostic| diagnostic.span.as_ref().map(|span| span.file.to_string());
+    let grammar = ["bad-line", "bad-toml", "bad-kind", "open-quote"];
+    let unread: BTreeSet<_> = diagnostics
+        .iter()
+        .filter(|diagnostic| grammar.contains(&diagnostic.code))
+        .map(file)
+        .collect();
+    diagnostics.retain(|diagnostic| {
+        diagnostic.code != "missing-key"
+            || file(diagnostic).is_none_or(|file| !unread.contains(&Some(file)))
+    });
 }
 
 /// What the fleet should be.

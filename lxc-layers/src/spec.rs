@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 pub use keys::Key;
 pub use load::{Error, load};
@@ -67,6 +68,30 @@ pub struct Input {
     pub digest: String,
     /// Whether its owner may execute it.
     pub executable: bool,
+    /// The words in it that may be names of variables: a variable of the fleet counts for a layer
+    /// when a file of that layer names it.
+    #[serde(skip)]
+    pub mentions: BTreeSet<String>,
+}
+
+impl Input {
+    /// What counts of a file with this content.
+    #[must_use]
+    pub fn of(content: &[u8], executable: bool) -> Self {
+        let is_inner =
+            |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+        let words = content
+            .split(|byte| !is_inner(byte))
+            .filter(|word| !word.is_empty());
+        let mentions = words
+            .filter_map(|word| std::str::from_utf8(word).ok())
+            .filter(|word| is_variable_name(word));
+        Self {
+            digest: hex::encode(Sha256::digest(content)),
+            executable,
+            mentions: mentions.map(str::to_owned).collect(),
+        }
+    }
 }
 
 /// A fleet as written.

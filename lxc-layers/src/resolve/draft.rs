@@ -1,18 +1,21 @@
 //! One container from its fields: every value decided, whatever could be read.
 
+mod network;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use indexmap::IndexMap;
 
+use network::network;
+
 use super::fields::{Fields, Wrong};
 use super::interpolate::Scope;
-use super::mounts::{Attached, attached, device, feature, nic, vlan_tag};
+use super::mounts::{Attached, attached, device, feature};
 use super::values;
 use super::{
-    Address, Boot, Container, Device, Disk, Mount, Nic, Privilege, Protection, Replacement,
-    Variable,
+    Boot, Container, Device, Disk, Mount, Privilege, Protection, Replacement, Template, Variable,
 };
 use crate::diagnostic::{Diagnostic, Located, Span};
 use crate::plan::OWNERSHIP_TAG;
@@ -29,6 +32,8 @@ pub(super) struct Draft {
     pub(super) provision: Option<Vec<Located<String>>>,
     pub(super) run_list: Option<Vec<Located<String>>>,
     pub(super) secrets: Vec<Located<String>>,
+    /// The names in the container's own `VARS`.
+    pub(super) own: Vec<String>,
     /// Variables of fleet and container, before the facts of others are added.
     pub(super) variables: BTreeMap<String, Variable>,
     pub(super) folder: String,
@@ -45,110 +50,32 @@ pub(super) fn draft(spec: &ContainerSpec, fleet: &Fleet, problems: &mut Vec<Diag
     let mut fields = Fields::new(spec, fleet, &scope);
     let whole = Span::whole(&spec.file);
 
+    let mut container = blank(spec);
     let id = identity(&mut fields, &whole);
+    container.vmid = id.as_ref().map_or(container.vmid, |id| id.value);
     let net = network(&mut fields, fleet, id.as_ref());
-    let hostname = fields.maybe(Key::Hostname, values::hostname);
-    let hostname = hostname.unwrap_or_else(|| {
-        fields.derived(Key::Hostname, spec.name.as_str(), "its folder");
-        Located::new(spec.name.as_str().to_owned(), whole.clone())
-    });
-    let storage = fields.one(Key::Storage, "local-lvm".to_owned(), |text| {
-        values::name(text, "the name of a storage")
-    });
-    let (mounts, devices) = attachments(&mut fields, &storage);
-    let template_storage = fields.one(Key::TemplateStorage, "local".to_owned(), |text| {
-        values::name(text, "the name of a storage")
-    });
-    let no_template = super::Template::Name {
-        name: String::new(),
-        storage: String::new(),
-    };
-    let template = required(&mut fields, Key::Template, &whole, no_template, |text| {
-        values::template(text, &template_storage)
-    });
-    let privilege = privilege(&mut fields, &whole);
-    let mut tags: BTreeSet<String> = list(&mut fields, Key::Tags, values::tag)
-        .into_iter()
-        .collect();
-    tags.insert(OWNERSHIP_TAG.to_owned());
-    let seconds = |fields: &mut Fields<'_>, key, absent, most| {
-        Duration::from_secs(u64::from(
-            fields.one(key, absent, |text| values::number(text, 1, most)),
-        ))
-    };
-    let within = seconds(&mut fields, Key::ProvisionTimeout, 900, 86_400);
-    let default_disk = Disk {
-        storage: storage.clone(),
-        size: Size::gib(8),
-    };
+    container.nics = net.nics;
+    let hostname = hostname(&mut fields, spec, &whole);
+    container.hostname.clone_from(&hostname.value);
+    placement(&mut container, &mut fields, &whole);
+    resources(&mut container, &mut fields);
+    disks(&mut container, &mut fields);
+    options(&mut container, &mut fields, &whole);
+    gates(&mut container, &mut fields);
 
-    let container = Container {
-        name: spec.name.clone(),
-        role: spec.role,
-        vmid: id.as_ref().map_or_else(placeholder, |id| id.value),
-        node: fields
-            .maybe(Key::Node, |text| values::name(text, "the name of a node"))
-            .map(|node| node.value),
-        pool: fields
-            .maybe(Key::Pool, |text| values::name(text, "the name of a pool"))
-            .map(|pool| pool.value),
-        template,
-        hostname: hostname.value.clone(),
-        cores: fields.one(Key::Cores, 1, |text| values::number(text, 1, 8192)),
-        cpulimit: fields.one(Key::Cpulimit, "0".to_owned(), values::cpulimit),
-        cpuunits: fields
-            .maybe(Key::Cpuunits, |text| values::number(text, 1, 10_000))
-            .map(|units| units.value),
-        memory: fields.one(Key::Memory, Size::mib(512), |text| values::memory(text, 16)),
-        swap: fields.one(Key::Swap, Size::mib(512), |text| values::memory(text, 0)),
-        rootfs: fields.one(Key::Rootfs, default_disk, |text| {
-            values::disk(text, &storage)
-        }),
-        mounts,
-        devices,
-        features: features(&mut fields),
-        nics: net.nics,
-        nameservers: list(&mut fields, Key::Nameserver, values::nameserver),
-        searchdomains: list(&mut fields, Key::Searchdomain, values::domain),
-        tags,
-        startup: startup(&mut fields),
-        boot: if fields.one(Key::Boot, true, values::yes_no) {
-            Boot::WithNode
-        } else {
-            Boot::ByHand
-        },
-        protection: if fields.one(Key::Protection, false, values::yes_no) {
-            Protection::On
-        } else {
-            Protection::Off
-        },
-        privilege,
-        description: fields
-            .maybe(Key::Description, |text| Ok(text.trim().to_owned()))
-            .map(|text| text.value),
-        replacement: if fields.one(Key::Terminate, false, values::yes_no) {
-            Replacement::Allow
-        } else {
-            Replacement::Keep
-        },
-        after: Vec::new(),
-        health: list(&mut fields, Key::Health, values::health),
-        health_within: seconds(&mut fields, Key::HealthTimeout, 60, 3600),
-        base: super::layers::nothing(within),
-        service: Vec::new(),
-        explained: Vec::new(),
-    };
-    let names = |text: &str| Ok(text.to_owned());
-    let after = fields.many(Key::After, names).unwrap_or_default();
+    let after = fields.many(Key::After, name).unwrap_or_default();
     let provision = fields.many(Key::Provision, |text| match text {
         "ansible" | "cinc" | "script" => Ok(text.to_owned()),
         _ => Err(Wrong::value(text, "`ansible`, `cinc` or `script`")),
     });
-    let run_list = fields.many(Key::RunList, names);
-    let secrets = fields.many(Key::Secrets, names).unwrap_or_default();
-    fields.many(Key::Vars, names);
+    let run_list = fields.many(Key::RunList, name);
+    let secrets = fields.many(Key::Secrets, name).unwrap_or_default();
+    fields.many(Key::Vars, name);
     let variables = variables(&scope, &mut fields);
-    let mut draft = Draft {
+    fields.explained.sort_by_key(|explained| explained.key);
+    container.explained = fields.explained;
+    problems.append(&mut fields.problems);
+    Draft {
         container,
         file: whole,
         id,
@@ -158,18 +85,142 @@ pub(super) fn draft(spec: &ContainerSpec, fleet: &Fleet, problems: &mut Vec<Diag
         provision,
         run_list,
         secrets,
+        own: scope.own.keys().cloned().collect(),
         variables,
         folder: spec.folder.clone(),
-    };
-    fields.explained.sort_by_key(|explained| explained.key);
-    draft.container.explained = fields.explained;
-    problems.append(&mut fields.problems);
-    draft
+    }
 }
 
-/// Any number: nobody sees it, since a missing `ID` is an error.
-fn placeholder() -> Vmid {
-    Vmid::try_from(100).expect("100 is the first number there is")
+fn name(text: &str) -> Result<String, Wrong> {
+    Ok(text.to_owned())
+}
+
+/// A container as it is when nothing is written: what is required is a placeholder, which nobody
+/// sees, since its absence is an error.
+fn blank(spec: &ContainerSpec) -> Container {
+    Container {
+        name: spec.name.clone(),
+        role: spec.role,
+        vmid: Vmid::try_from(100).expect("100 is the first number there is"),
+        node: None,
+        pool: None,
+        template: Template::Name {
+            name: String::new(),
+            storage: String::new(),
+        },
+        hostname: String::new(),
+        cores: 1,
+        cpulimit: "0".to_owned(),
+        cpuunits: None,
+        memory: Size::mib(512),
+        swap: Size::mib(512),
+        rootfs: Disk {
+            storage: String::new(),
+            size: Size::gib(8),
+        },
+        mounts: Vec::new(),
+        devices: Vec::new(),
+        features: BTreeMap::new(),
+        nics: Vec::new(),
+        nameservers: Vec::new(),
+        searchdomains: Vec::new(),
+        tags: BTreeSet::new(),
+        startup: None,
+        boot: Boot::WithNode,
+        protection: Protection::Off,
+        privilege: Privilege::Unprivileged,
+        description: None,
+        replacement: Replacement::Keep,
+        after: Vec::new(),
+        health: Vec::new(),
+        health_within: Duration::ZERO,
+        base: super::layers::nothing(Duration::ZERO),
+        service: Vec::new(),
+        explained: Vec::new(),
+    }
+}
+
+fn hostname(fields: &mut Fields<'_>, spec: &ContainerSpec, whole: &Span) -> Located<String> {
+    fields
+        .maybe(Key::Hostname, values::hostname)
+        .unwrap_or_else(|| {
+            fields.derived(Key::Hostname, spec.name.as_str(), "its folder");
+            Located::new(spec.name.as_str().to_owned(), whole.clone())
+        })
+}
+
+/// Where it is, and what it is made from.
+fn placement(container: &mut Container, fields: &mut Fields<'_>, whole: &Span) {
+    let node = fields.maybe(Key::Node, |text| values::name(text, "the name of a node"));
+    container.node = node.map(|node| node.value);
+    let pool = fields.maybe(Key::Pool, |text| values::name(text, "the name of a pool"));
+    container.pool = pool.map(|pool| pool.value);
+    let storage = |text: &str| values::name(text, "the name of a storage");
+    let storage = fields.one(Key::TemplateStorage, "local".to_owned(), storage);
+    let absent = container.template.clone();
+    container.template = required(fields, Key::Template, whole, absent, |text| {
+        values::template(text, &storage)
+    });
+}
+
+/// Cores, memory, swap.
+fn resources(container: &mut Container, fields: &mut Fields<'_>) {
+    container.cores = fields.one(Key::Cores, container.cores, |text| {
+        values::number(text, 1, 8192)
+    });
+    container.cpulimit = fields.one(Key::Cpulimit, container.cpulimit.clone(), values::cpulimit);
+    let units = fields.maybe(Key::Cpuunits, |text| values::number(text, 1, 10_000));
+    container.cpuunits = units.map(|units| units.value);
+    container.memory = fields.one(Key::Memory, container.memory, |text| {
+        values::memory(text, 16)
+    });
+    container.swap = fields.one(Key::Swap, container.swap, |text| values::memory(text, 0));
+}
+
+/// Root disk, mounts, devices, features.
+fn disks(container: &mut Container, fields: &mut Fields<'_>) {
+    let named = |text: &str| values::name(text, "the name of a storage");
+    let storage = fields.one(Key::Storage, "local-lvm".to_owned(), named);
+    let absent = Disk {
+        storage: storage.clone(),
+        size: container.rootfs.size,
+    };
+    container.rootfs = fields.one(Key::Rootfs, absent, |text| values::disk(text, &storage));
+    (container.mounts, container.devices) = attachments(fields, &storage);
+    container.features = features(fields);
+}
+
+/// What Proxmox VE does with it.
+fn options(container: &mut Container, fields: &mut Fields<'_>, whole: &Span) {
+    container.privilege = privilege(fields, whole);
+    container.nameservers = list(fields, Key::Nameserver, values::nameserver);
+    container.searchdomains = list(fields, Key::Searchdomain, values::domain);
+    container.tags = list(fields, Key::Tags, values::tag).into_iter().collect();
+    container.tags.insert(OWNERSHIP_TAG.to_owned());
+    container.startup = startup(fields);
+    let words = fields.maybe(Key::Description, |text| Ok(text.trim().to_owned()));
+    container.description = words.map(|words| words.value);
+    if !fields.one(Key::Boot, true, values::yes_no) {
+        container.boot = Boot::ByHand;
+    }
+    if fields.one(Key::Protection, false, values::yes_no) {
+        container.protection = Protection::On;
+    }
+    if fields.one(Key::Terminate, false, values::yes_no) {
+        container.replacement = Replacement::Allow;
+    }
+}
+
+/// What must hold at the end, and how long things may take.
+fn gates(container: &mut Container, fields: &mut Fields<'_>) {
+    let mut seconds = |key, absent, most| {
+        Duration::from_secs(u64::from(
+            fields.one(key, absent, |text| values::number(text, 1, most)),
+        ))
+    };
+    container.health_within = seconds(Key::HealthTimeout, 60, 3600);
+    container.base = super::layers::nothing(seconds(Key::ProvisionTimeout, 900, 86_400));
+    container.health = list(fields, Key::Health, values::health);
 }
 
 fn list<T>(fields: &mut Fields<'_>, key: Key, parse: impl Fn(&str) -> Result<T, Wrong>) -> Vec<T> {
@@ -217,125 +268,6 @@ fn identity(fields: &mut Fields<'_>, whole: &Span) -> Option<Located<Vmid>> {
         let vmid: Result<Vmid, _> = text.parse();
         vmid.map_err(|error| Wrong::value(text, error.wanted()))
     })
-}
-
-struct Network {
-    nics: Vec<Nic>,
-    addresses: Vec<Located<Ipv4Addr>>,
-}
-
-fn network(fields: &mut Fields<'_>, fleet: &Fleet, id: Option<&Located<Vmid>>) -> Network {
-    let subnet = fleet.network.subnet.as_ref().map(|subnet| subnet.value);
-    let first = first_address(fields, fleet, id);
-    let written = fields.maybe(Key::Gateway, values::gateway);
-    let gateway = match (written, &fleet.network.gateway) {
-        (Some(written), _) => written.value,
-        (None, Some(fleet)) => {
-            fields.from_fleet(Key::Gateway, fleet.value.to_string(), fleet.span.clone());
-            Some(fleet.value)
-        }
-        (None, None) => None,
-    };
-    let bridge = fields.one(Key::Bridge, "vmbr0".to_owned(), |text| {
-        values::name(text, "the name of a bridge")
-    });
-    let vlan = fields.maybe(Key::Vlan, vlan_tag).map(|tag| tag.value);
-    let mut network = Network {
-        nics: Vec::new(),
-        addresses: Vec::new(),
-    };
-    let address = first
-        .as_ref()
-        .map_or(Address::Manual, |first| Address::Static {
-            address: first.value.0,
-            prefix: first.value.1,
-        });
-    network.nics.push(Nic {
-        name: "eth0".to_owned(),
-        bridge,
-        address,
-        gateway,
-        vlan,
-    });
-    network
-        .addresses
-        .extend(first.map(|first| Located::new(first.value.0, first.span)));
-    for (position, item) in fields
-        .many(Key::Nic, nic)
-        .unwrap_or_default()
-        .into_iter()
-        .enumerate()
-    {
-        if let Address::Static { address, .. } = item.value.address {
-            // A further interface may lie in any network, but its address is nobody else's.
-            if subnet.is_none_or(|subnet| subnet.holds(address)) {
-                network.addresses.push(Located::new(address, item.span));
-            }
-        }
-        network.nics.push(Nic {
-            name: format!("eth{}", position + 1),
-            ..item.value
-        });
-    }
-    network
-}
-
-/// The first address: written, or the subnet's address plus the number, as the seed has it.
-fn first_address(
-    fields: &mut Fields<'_>,
-    fleet: &Fleet,
-    id: Option<&Located<Vmid>>,
-) -> Option<Located<(Ipv4Addr, u8)>> {
-    let subnet = fleet.network.subnet.as_ref().map(|subnet| subnet.value);
-    if fields.cell(Key::Ip).is_some() {
-        let written = fields.maybe(Key::Ip, |text| {
-            values::address(text, subnet.map(|subnet| subnet.prefix))
-        })?;
-        return match written.value {
-            Address::Static { address, prefix } => {
-                Some(Located::new((address, prefix), written.span))
-            }
-            Address::Dhcp | Address::Manual => {
-                fields.problems.push(not_static(written.span));
-                None
-            }
-        };
-    }
-    fields.maybe(Key::Ip, |_| Ok(()));
-    let id = id?;
-    let Some(subnet) = subnet else {
-        fields.problems.push(
-            Diagnostic::error(
-                "missing-key",
-                id.span.clone(),
-                "`IP` is missing, and there is no subnet to derive it from",
-            )
-            .expected("expected `IP=ADDRESS/PREFIX` beside this")
-            .help("write `IP` here, or `subnet` in `[network]` of `fleet.toml`"),
-        );
-        return None;
-    };
-    let Some(address) = subnet.host(id.value.get()) else {
-        let message = format!("no address of {subnet} follows from number {}", id.value);
-        fields.problems.push(
-            Diagnostic::error("no-address", id.span.clone(), message)
-                .expected("expected a number that the subnet has a host for")
-                .help("write `IP` beside it, or take a smaller number or a larger subnet"),
-        );
-        return None;
-    };
-    fields.derived(
-        Key::Ip,
-        format!("{address}/{}", subnet.prefix),
-        "`subnet` of `[network]` and `ID`",
-    );
-    Some(Located::new((address, subnet.prefix), id.span.clone()))
-}
-
-fn not_static(span: Span) -> Diagnostic {
-    Diagnostic::error("not-yet-supported", span, "an address that is not written here is not yet supported")
-        .expected("expected an IPv4 address")
-        .help("write the address: the layers reach a container by it. Further interfaces (`NIC`) may be `dhcp`")
 }
 
 fn attachments(fields: &mut Fields<'_>, storage: &str) -> (Vec<Mount>, Vec<Device>) {

@@ -1,6 +1,6 @@
 //! The cascade: one key of one container, from its file, the fleet's defaults or the program's.
 
-use crate::diagnostic::{Diagnostic, Located};
+use crate::diagnostic::{Diagnostic, Located, Span};
 use crate::resolve::interpolate::Scope;
 use crate::resolve::{Explained, Origin};
 use crate::spec::{ContainerSpec, Entry, Fleet, Key};
@@ -20,8 +20,8 @@ impl Wrong {
         let expected = expected.into();
         Self {
             code: "bad-value",
-            message: format!("`{text}` cannot stand here"),
-            help: format!("write {expected}"),
+            message: format!("`{text}` is no value"),
+            help: String::new(),
             expected: format!("expected {expected}"),
         }
     }
@@ -141,7 +141,7 @@ impl<'a> Fields<'a> {
         match parse(&item.value) {
             Ok(value) => Some(Located::new(value, item.span)),
             Err(wrong) => {
-                self.reject(item, wrong);
+                self.reject(key, item, wrong);
                 None
             }
         }
@@ -168,17 +168,28 @@ impl<'a> Fields<'a> {
         {
             match parse(item.value.trim()) {
                 Ok(value) => found.push(Located::new(value, item.span)),
-                Err(wrong) => self.reject(item, wrong),
+                Err(wrong) => self.reject(key, item, wrong),
             }
         }
         Some(found)
     }
 
-    fn reject(&mut self, item: Located<String>, wrong: Wrong) {
+    fn reject(&mut self, key: Key, item: Located<String>, wrong: Wrong) {
+        let row = key.row();
+        let (message, help) = match wrong.help.as_str() {
+            "" => (
+                format!("{} of `{}`", wrong.message, row.name),
+                format!(
+                    "`{}` takes {}; without it: {}",
+                    row.name, row.grammar, row.default
+                ),
+            ),
+            help => (wrong.message, help.to_owned()),
+        };
         self.problems.push(
-            Diagnostic::error(wrong.code, item.span, wrong.message)
+            Diagnostic::error(wrong.code, item.span, message)
                 .expected(wrong.expected)
-                .help(wrong.help),
+                .help(help),
         );
     }
 
@@ -189,7 +200,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Says that a value came from `[network]`.
-    pub(super) fn from_fleet(&mut self, key: Key, value: String, span: crate::diagnostic::Span) {
+    pub(super) fn fleet_wide(&mut self, key: Key, value: String, span: Span) {
         self.explained.retain(|explained| explained.key != key);
         self.explain(key, value, Origin::Fleet(span));
     }

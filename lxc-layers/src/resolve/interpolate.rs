@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
 
-use crate::diagnostic::{Diagnostic, Located};
+use crate::diagnostic::{Diagnostic, Located, nearest};
 use crate::resolve::Variable;
 use crate::spec::Secret;
 
@@ -123,17 +123,13 @@ impl Scope<'_> {
             .keys()
             .chain(self.fleet.keys())
             .chain(self.secrets.keys());
-        let nearest = known
-            .map(|known| (strsim::jaro_winkler(name, known), known))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|one, other| one.0.total_cmp(&other.0));
         let problem = Diagnostic::error(
             "unknown-name",
             item.span.clone(),
             format!("nothing is called `{name}`"),
         );
-        let problem = match nearest {
-            Some((_, known)) => problem.expected(format!("did you mean `${{{known}}}`?")),
+        let problem = match nearest(name, known.map(String::as_str)) {
+            Some(known) => problem.expected(format!("did you mean `${{{known}}}`?")),
             None => {
                 problem.expected("expected a name of `[vars]`, of `VARS` or of `secrets.local.env`")
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::draft::Draft;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Located, nearest};
 use crate::spec::ContainerName;
 
 /// Checks the names in `AFTER`, writes those that exist into the containers, and returns the
@@ -33,19 +33,11 @@ pub(super) fn order(drafts: &mut [Draft], problems: &mut Vec<Diagnostic>) -> Vec
     sorted(drafts, problems)
 }
 
-fn unknown(
-    written: &crate::diagnostic::Located<String>,
-    names: &BTreeMap<String, ContainerName>,
-) -> Diagnostic {
+fn unknown(written: &Located<String>, names: &BTreeMap<String, ContainerName>) -> Diagnostic {
     let message = format!("there is no container `{}` in this fleet", written.value);
     let problem = Diagnostic::error("unknown-container", written.span.clone(), message);
-    let nearest = names
-        .keys()
-        .map(|name| (strsim::jaro_winkler(&written.value, name), name))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|one, other| one.0.total_cmp(&other.0));
-    match nearest {
-        Some((_, name)) => problem
+    match nearest(&written.value, names.keys().map(String::as_str)) {
+        Some(name) => problem
             .expected(format!("did you mean `{name}`?"))
             .help(format!("write `{name}`")),
         None => {
@@ -116,10 +108,13 @@ fn cycle(drafts: &[Draft], left: &BTreeMap<&ContainerName, usize>) -> Diagnostic
         written.map_or_else(|| drafts[from].file.clone(), |written| written.span.clone())
     };
     let next = |position: usize| circle[(position + 1) % circle.len()];
-    let message = format!(
-        "these containers wait for each other: {}",
-        words.join(" → ")
-    );
+    let message = match circle {
+        [alone] => format!("`{}` waits for itself", name(alone)),
+        _ => format!(
+            "these containers wait for each other: {}",
+            words.join(" → ")
+        ),
+    };
     let mut problem = Diagnostic::error("cycle", place(circle[0], next(0)), message)
         .expected("expected an order with a beginning")
         .help("leave away one of these names");

@@ -1,8 +1,10 @@
 //! The one table of keys: parser, documentation, `config --explain` and the schema all read it.
 
+mod table;
+
 use serde::Serialize;
 
-mod table;
+use crate::diagnostic::nearest;
 
 pub use table::TABLE;
 
@@ -175,15 +177,11 @@ impl Key {
     /// The name nearest to what was written, when one is near enough to be meant.
     #[must_use]
     pub fn nearest(written: &str) -> Option<&'static str> {
-        let written = written.to_ascii_uppercase();
-        TABLE
+        let names = TABLE
             .iter()
             .flat_map(|row| [Some(row.name), row.alias])
-            .flatten()
-            .map(|name| (strsim::jaro_winkler(&written, name), name))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|one, other| one.0.total_cmp(&other.0))
-            .map(|(_, name)| name)
+            .flatten();
+        nearest(&written.to_ascii_uppercase(), names)
     }
 }
 

@@ -7,8 +7,6 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use super::{Input, Text, Tree};
 
 /// How deep a layer's folder may be: a bound, not a limit anyone meets.
@@ -122,10 +120,7 @@ fn read_input(fleet: &Path, path: &str, tree: &mut Tree) {
         fs::metadata(fleet.join(path)).and_then(|about| Ok((about, fs::read(fleet.join(path))?)));
     match read {
         Ok((about, content)) => {
-            let input = Input {
-                digest: hex::encode(Sha256::digest(&content)),
-                executable: about.permissions().mode() & 0o100 != 0,
-            };
+            let input = Input::of(&content, about.permissions().mode() & 0o100 != 0);
             tree.inputs.insert(path.to_owned(), input);
         }
         Err(error) => tree.unreadable(path, &error.to_string()),
@@ -158,11 +153,8 @@ impl Tree {
     /// The same tree with one more file that a layer uses.
     #[must_use]
     pub fn with_input(mut self, path: &str, content: &str, executable: bool) -> Self {
-        let input = Input {
-            digest: hex::encode(Sha256::digest(content)),
-            executable,
-        };
-        self.inputs.insert(path.to_owned(), input);
+        self.inputs
+            .insert(path.to_owned(), Input::of(content.as_bytes(), executable));
         self
     }
 }

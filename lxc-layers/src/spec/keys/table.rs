@@ -7,7 +7,7 @@ pub static TABLE: [Row; 39] = [
     row(Key::Id, "ID").pve("vmid", "VM.Allocate", ChangeClass::Replace).reads("NUMBER, 100 to 999999999", "required", "The guest's number in the cluster."),
     row(Key::Hostname, "HOSTNAME").pve("hostname", "VM.Config.Network", ChangeClass::Live).reads("host name of lower-case letters, digits, hyphens, dots", "the container's folder", "The host name; a running guest sees a new one after its restart."),
     row(Key::Node, "NODE").fleet().pve("node", "VM.Migrate", ChangeClass::Migrate).reads("name of a node", "the only node there is", "The node the container belongs on."),
-    row(Key::Pool, "POOL").fleet().pve("pool", "Pool.Allocate", ChangeClass::Live).reads("name of a pool", "none", "The resource pool it belongs to."),
+    row(Key::Pool, "POOL").fleet().pve("pool", "Pool.Allocate", ChangeClass::Live).reads("name of a pool", "the one it is in", "The resource pool it belongs to."),
     row(Key::Template, "TEMPLATE").fleet().pve("ostemplate", "Datastore.Audit", ChangeClass::Replace).reads("STORAGE:vztmpl/FILE, NAME, or URL#sha256=HEX (also sha512)", "required", "What the root file system is unpacked from, at create only."),
     row(Key::TemplateStorage, "TEMPLATE_STORAGE").fleet().none("storage of a fetched template").reads("name of a storage", "local", "Where a template given by name or URL is kept."),
     row(Key::Storage, "STORAGE").fleet().pve("storage part of rootfs, mpN", "Datastore.AllocateSpace", ChangeClass::Move).reads("name of a storage", "local-lvm", "The storage of disks that name none."),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostic::{Diagnostic, Located, Span};
+use crate::diagnostic::{Diagnostic, Located, Span, nearest};
 
 /// One TOML file while it is read.
 pub(super) struct Document<'a> {
@@ -118,19 +118,6 @@ impl<'a> Document<'a> {
             .expected(format!("expected {wanted}"))
             .help(format!("write {wanted} here"))
     }
-}
-
-/// The one of `names` nearest to what was written, when one is near enough to be meant.
-pub(super) fn nearest<'n>(
-    written: &str,
-    names: impl IntoIterator<Item = &'n str>,
-) -> Option<&'n str> {
-    names
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(written, name), name))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, name)| name)
 }
 
 /// The diagnostic for a key that nobody reads.

@@ -1,0 +1,300 @@
+//! Who may do what: the effective privileges, and what Proxmox VE keeps for root.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Access, Action, ContainerPlan, Identity, Refusal};
+use crate::resolve::{Container, MountSource, Privilege};
+use crate::spec::Key;
+
+impl Access {
+    /// Whether a privilege holds on a path. Where nothing is known of privileges, all hold.
+    ///
+    /// A path of the table says all that holds there; one that is not in it inherits what its
+    /// nearest ancestor passes on.
+    #[must_use]
+    pub fn may(&self, privilege: &str, path: &str) -> bool {
+        if self.identity == Identity::Root || self.privileges.is_empty() {
+            return true;
+        }
+        if let Some(here) = self.privileges.get(path) {
+            return here.contains_key(privilege);
+        }
+        let mut at = path;
+        while let Some(slash) = at.rfind('/') {
+            at = if slash == 0 { "/" } else { &at[..slash] };
+            if let Some(above) = self.privileges.get(at) {
+                return above.get(privilege) == Some(&true);
+            }
+            if at == "/" {
+                return false;
+            }
+        }
+        false
+    }
+
+    const fn is_root(&self) -> bool {
+        matches!(self.identity, Identity::Root | Identity::Unknown)
+    }
+
+    fn who(&self) -> String {
+        match &self.identity {
+            Identity::Root => "root@pam".to_owned(),
+            Identity::Token(name) => format!("the token `{name}`"),
+            Identity::User(name) => format!("the user `{name}`"),
+            Identity::Unknown => "this access".to_owned(),
+        }
+    }
+}
+
+/// Everything in a plan that its executor is not allowed to do.
+pub(super) fn refusals(desired: &Container, plan: &ContainerPlan, access: &Access) -> Vec<Refusal> {
+    let mut found = root_only(desired, plan, access);
+    found.extend(missing(desired, plan, access));
+    found
+}
+
+/// Values that only `root@pam` with a password may write: tokens of root are not root.
+fn root_only(desired: &Container, plan: &ContainerPlan, access: &Access) -> Vec<Refusal> {
+    if access.is_root() {
+        return Vec::new();
+    }
+    let written = written(plan);
+    let mut found = Vec::new();
+    let mut refuse = |key: Key, what: String, instead: &str| {
+        found.push(Refusal {
+            code: "root-only",
+            key: Some(key.name().to_owned()),
+            message: format!(
+                "{what} is reserved for root@pam itself, and {} speaks",
+                access.who()
+            ),
+            privilege: Some("root@pam with its password; no token has it".to_owned()),
+            ways_out: vec![
+                instead.to_owned(),
+                "have root@pam make this one change by hand; the plan is then without it"
+                    .to_owned(),
+            ],
+            place: desired.place(key).cloned(),
+        });
+    };
+    for mount in &desired.mounts {
+        if let MountSource::Bind { path } = &mount.source
+            && written
+                .iter()
+                .any(|(field, value)| field.starts_with("mp") && value.starts_with(path.as_str()))
+        {
+            refuse(
+                Key::Mount,
+                format!("mounting the node's folder `{path}`"),
+                "mount a volume instead: `STORAGE:SIZE:/TARGET`",
+            );
+        }
+    }
+    for device in &desired.devices {
+        if written.iter().any(|(field, value)| {
+            field.starts_with("dev") && value.starts_with(device.path.as_str())
+        }) {
+            refuse(
+                Key::Device,
+                format!("passing `{}` through", device.path),
+                "leave the device away",
+            );
+        }
+    }
+    if written.contains_key("features") {
+        let others: Vec<&str> = desired
+            .features
+            .keys()
+            .map(String::as_str)
+            .filter(|name| *name != "nesting")
+            .collect();
+        if !others.is_empty() || desired.privilege == Privilege::Privileged {
+            let names = if others.is_empty() {
+                "any feature of a privileged container".to_owned()
+            } else {
+                format!("the feature `{}`", others.join("`, `"))
+            };
+            refuse(
+                Key::Features,
+                names,
+                "keep to `nesting`, in an unprivileged container",
+            );
+        }
+    }
+    found
+}
+
+/// Every field that the plan writes, at create or later, with its value; removed ones are empty.
+fn written(plan: &ContainerPlan) -> BTreeMap<&str, &str> {
+    let mut fields = BTreeMap::new();
+    for action in &plan.default {
+        match action {
+            Action::Create { parameters, .. } => {
+                fields.extend(
+                    parameters
+                        .iter()
+                        .map(|(field, value)| (field.as_str(), value.as_str())),
+                );
+            }
+            Action::Configure { set, delete } => {
+                fields.extend(
+                    set.iter()
+                        .map(|(field, value)| (field.as_str(), value.as_str())),
+                );
+                fields.extend(delete.iter().map(|field| (field.as_str(), "")));
+            }
+            _ => {}
+        }
+    }
+    fields
+}
+
+/// A privilege that the plan needs, where, and for what.
+struct Need {
+    privilege: &'static str,
+    paths: Vec<String>,
+    what: String,
+}
+
+/// Needs that are not met, one refusal for each privilege and path.
+fn missing(desired: &Container, plan: &ContainerPlan, access: &Access) -> Vec<Refusal> {
+    let mut unmet: BTreeMap<(&'static str, String), BTreeSet<String>> = BTreeMap::new();
+    for need in needs(desired, plan) {
+        if !need
+            .paths
+            .iter()
+            .any(|path| access.may(need.privilege, path))
+        {
+            unmet
+                .entry((need.privilege, need.paths.join(" or ")))
+                .or_default()
+                .insert(need.what);
+        }
+    }
+    let refusal = |((privilege, path), what): ((&'static str, String), BTreeSet<String>)| Refusal {
+        code: "missing-privilege",
+        key: None,
+        message: format!(
+            "{} lacks `{privilege}` on {path}, which is needed for {}",
+            access.who(),
+            what.into_iter().collect::<Vec<_>>().join(", ")
+        ),
+        privilege: Some(format!("{privilege} on {path}")),
+        ways_out: vec![
+            format!(
+                "grant a role with `{privilege}` on {path} to {}",
+                access.who()
+            ),
+            "use an access that has it".to_owned(),
+        ],
+        place: None,
+    };
+    unmet.into_iter().map(refusal).collect()
+}
+
+fn needs(desired: &Container, plan: &ContainerPlan) -> Vec<Need> {
+    let guest = guest_paths(desired);
+    let mut needs = Vec::new();
+    let mut need = |privilege, paths: Vec<String>, what: &str| {
+        needs.push(Need {
+            privilege,
+            paths,
+            what: what.to_owned(),
+        });
+    };
+    for action in &plan.default {
+        match action {
+            Action::Create { .. } => {
+                need("VM.Allocate", guest.clone(), "creating the container");
+                if desired.privilege == Privilege::Privileged {
+                    need(
+                        "Sys.Modify",
+                        vec!["/".to_owned()],
+                        "creating a privileged container",
+                    );
+                }
+            }
+            Action::Configure { .. } => {}
+            Action::Resize { disk, .. } => need("VM.Config.Disk", guest.clone(), disk),
+            Action::Move { disk, storage } => {
+                need("VM.Config.Disk", guest.clone(), disk);
+                need(
+                    "Datastore.AllocateSpace",
+                    vec![format!("/storage/{storage}")],
+                    disk,
+                );
+            }
+            Action::Migrate { .. } => {
+                need("VM.Migrate", guest.clone(), "moving it to another node")
+            }
+            Action::Pool { from, to } => {
+                for pool in from.iter().chain(to) {
+                    need("Pool.Allocate", vec![format!("/pool/{pool}")], "POOL");
+                }
+            }
+            Action::Start | Action::Reboot => {
+                need("VM.PowerMgmt", guest.clone(), "starting and stopping it")
+            }
+            Action::Mark { .. } => need(
+                "VM.Config.Options",
+                guest.clone(),
+                "the marker in its notes",
+            ),
+            Action::Provision(_) => {}
+        }
+    }
+    for (field, value) in written(plan) {
+        field_needs(field, value, &guest, &mut need);
+    }
+    needs
+}
+
+/// A guest's own path; for one that is to be made in a pool, the pool's will do.
+fn guest_paths(desired: &Container) -> Vec<String> {
+    let mut paths = vec![format!("/vms/{}", desired.vmid)];
+    paths.extend(desired.pool.iter().map(|pool| format!("/pool/{pool}")));
+    paths
+}
+
+fn field_needs(
+    field: &str,
+    value: &str,
+    guest: &[String],
+    need: &mut impl FnMut(&'static str, Vec<String>, &str),
+) {
+    let kind = field.trim_end_matches(|c: char| c.is_ascii_digit());
+    let privilege = match kind {
+        "cores" | "cpulimit" | "cpuunits" => "VM.Config.CPU",
+        "memory" | "swap" => "VM.Config.Memory",
+        "hostname" | "nameserver" | "searchdomain" | "net" => "VM.Config.Network",
+        "rootfs" | "mp" => "VM.Config.Disk",
+        "features" => "VM.Allocate",
+        "onboot" | "startup" | "protection" | "tags" | "description" => "VM.Config.Options",
+        _ => return,
+    };
+    need(privilege, guest.to_vec(), field);
+    match kind {
+        "rootfs" | "mp" if !value.starts_with('/') => {
+            if let Some((storage, _)) = value.split_once(':') {
+                need(
+                    "Datastore.AllocateSpace",
+                    vec![format!("/storage/{storage}")],
+                    field,
+                );
+            }
+        }
+        "net" => {
+            if let Some(bridge) = value
+                .split(',')
+                .find_map(|part| part.strip_prefix("bridge="))
+            {
+                need(
+                    "SDN.Use",
+                    vec![format!("/sdn/zones/localnetwork/{bridge}")],
+                    field,
+                );
+            }
+        }
+        _ => {}
+    }
+}
