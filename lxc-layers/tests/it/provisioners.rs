@@ -11,7 +11,7 @@ use lxc_layers::{
 };
 use tempfile::TempDir;
 
-use crate::support::{LocalGuest, digest, write_executable};
+use crate::support::{LocalGuest, write_executable};
 
 /// A secret that must turn up nowhere.
 const CANARY: &str = "canary-5e7d-secret";
@@ -59,10 +59,7 @@ impl Bench {
     fn with(mut self, path: &str, content: &str) -> Self {
         let full = self.folder().join(path);
         write_executable(&full, content);
-        let input = Input {
-            digest: digest(content.as_bytes()),
-            executable: true,
-        };
+        let input = Input::of(content.as_bytes(), true);
         self.step.inputs.insert(path.to_owned(), input);
         self
     }

@@ -15,7 +15,6 @@ use lxc_layers::{
     process::{Finished, OnLine, Program},
     redact::Redactor,
 };
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// Where the provisioners work in a real guest.
@@ -56,11 +55,6 @@ pub(crate) fn write_executable(path: &Path, text: &str) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-/// The digest of a file as container-init takes it.
-pub(crate) fn digest(content: &[u8]) -> String {
-    hex::encode(Sha256::digest(content))
 }
 
 #[async_trait]

@@ -64,7 +64,7 @@ impl Decider<'_> {
         let needs_reboot = |change: &Change| change.class == ChangeClass::NeedsReboot;
         let waits = waits || difference.changes.iter().any(needs_reboot);
         let moves = !difference.moves.is_empty();
-        let targets = self.new_storages(&difference);
+        let targets = new_storages(&difference);
         plan.refusals
             .extend(self.missing_storages(&guest.node, targets));
         plan.changes.extend(difference.changes);
@@ -109,21 +109,6 @@ impl Decider<'_> {
         } else if waits && around.restart == Restart::Allowed {
             plan.default.push(Action::Reboot);
         }
-    }
-
-    /// The storages that disks are moved to, or new volumes are made on.
-    fn new_storages(&self, difference: &Difference) -> Vec<(Key, String)> {
-        let moved = difference
-            .moves
-            .iter()
-            .map(|(_, storage)| (Key::Storage, storage.clone()));
-        let mounts = difference
-            .set
-            .iter()
-            .filter(|(field, value)| field.starts_with("mp") && !value.starts_with('/'));
-        let made =
-            mounts.filter_map(|(_, value)| Some((Key::Mount, value.split_once(':')?.0.to_owned())));
-        moved.chain(made).collect()
     }
 
     fn pool(&self, guest: &Guest, around: &Circumstances<'_>, plan: &mut ContainerPlan) {
@@ -252,4 +237,19 @@ pub(super) fn replacement(key: Key, from: Option<String>, to: Option<String>) ->
     );
     change.privilege = Some(row.privilege.to_owned());
     change
+}
+
+/// The storages that disks are moved to, or new volumes are made on.
+fn new_storages(difference: &Difference) -> Vec<(Key, String)> {
+    let moved = difference
+        .moves
+        .iter()
+        .map(|(_, storage)| (Key::Storage, storage.clone()));
+    let mounts = difference
+        .set
+        .iter()
+        .filter(|(field, value)| field.starts_with("mp") && !value.starts_with('/'));
+    let made =
+        mounts.filter_map(|(_, value)| Some((Key::Mount, value.split_once(':')?.0.to_owned())));
+    moved.chain(made).collect()
 }
