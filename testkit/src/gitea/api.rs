@@ -9,10 +9,37 @@ use super::router::{Found, Route, Router, Run, placed};
 use super::scene::Scene;
 use super::{Gitea, Handled, actions, hooks};
 
+pub mod account;
+mod admin;
+mod keys;
+pub mod orgs;
+mod people;
+pub mod repos;
 mod server;
+pub mod teams;
+mod templates;
+mod tokens;
+pub mod users;
 
 /// Every table of routes below `/api/v1`.
-const TABLES: &[&[Route]] = &[server::ROUTES, actions::ROUTES, hooks::ROUTES];
+const TABLES: &[&[Route]] = &[
+    server::ROUTES,
+    templates::ROUTES,
+    users::ROUTES,
+    account::ROUTES,
+    tokens::ROUTES,
+    keys::ROUTES,
+    admin::ROUTES,
+    orgs::ROUTES,
+    teams::ROUTES,
+    repos::ROUTES,
+    repos::create::ROUTES,
+    repos::edit::ROUTES,
+    repos::copies::ROUTES,
+    people::ROUTES,
+    actions::ROUTES,
+    hooks::ROUTES,
+];
 
 /// Something outside `/api/v1`: answers, or `None` when the path is not its own.
 pub type Door = fn(&Gitea, &Call) -> Option<Handled>;

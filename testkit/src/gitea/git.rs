@@ -1,6 +1,6 @@
 //! The bare repositories: objects are read and written here, everything larger is asked of `git` itself.
 //!
-//! Each repository is a folder `ID.git` of git's own making. Loose objects are inflated in process,
+//! Each repository is a folder `ID.git` as `git init --bare` makes it. Loose objects are inflated in process,
 //! packed ones come from a small number of `git cat-file --batch` processes that stay; both go through
 //! a bounded cache, since an object never changes.
 
@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 mod batch;
 mod cache;
+mod folder;
 mod object;
 mod program;
 mod reference;
@@ -390,4 +391,20 @@ pub fn is_id(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+/// Whether git takes a text for the name of a branch or tag: the rules of `git check-ref-format`.
+#[must_use]
+pub fn is_ref_name(name: &str) -> bool {
+    let part_fits =
+        |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    let letter_fits =
+        |letter: char| !letter.is_control() && !" ~^:?*[\\".contains(letter) && letter != '\u{7f}';
+    name.split('/').all(part_fits)
+        && name.chars().all(letter_fits)
+        && !name.contains("..")
+        && !name.contains("@{")
+        && !name.ends_with('.')
+        && !name.starts_with('-')
+        && name != "@"
 }

@@ -178,6 +178,19 @@ impl Reply {
         )
     }
 
+    /// 404 with the name of an inner function as `message`, and `errors` null.
+    #[must_use]
+    pub fn not_found_in_none(function: &str) -> Self {
+        Self::problem(
+            404,
+            Problem {
+                message: function.into(),
+                errors: Some(None),
+                has_url: true,
+            },
+        )
+    }
+
     /// 500, whose message only site administrators may read.
     #[must_use]
     pub fn internal(message: &str, for_administrator: bool) -> Self {

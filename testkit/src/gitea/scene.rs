@@ -13,6 +13,8 @@ use super::world::{Owner, Repository, Team, World};
 mod needs;
 mod place;
 
+pub(crate) use place::no_redirect;
+
 /// The circumstances of one call.
 #[derive(Debug)]
 pub struct Scene<'a> {

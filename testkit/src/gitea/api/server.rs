@@ -57,19 +57,33 @@ fn settings_api(world: &World, _: &Scene<'_>) -> Answer {
 }
 
 fn settings_ui(_: &World, _: &Scene<'_>) -> Answer {
-    Ok(Reply::ok(json!({})))
+    Ok(Reply::ok(json!({
+        "default_theme": "gitea-auto",
+        "allowed_reactions": ["+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes"],
+        "custom_emojis": ["git", "gitea", "codeberg", "gitlab", "github", "gogs"],
+    })))
 }
 
 fn settings_repository(_: &World, _: &Scene<'_>) -> Answer {
-    Ok(Reply::ok(json!({})))
+    Ok(Reply::ok(json!({
+        "mirrors_disabled": false,
+        "http_git_disabled": false,
+        "migrations_disabled": false,
+        "stars_disabled": false,
+        "time_tracking_disabled": false,
+        "lfs_disabled": true,
+    })))
 }
 
 fn settings_attachment(_: &World, _: &Scene<'_>) -> Answer {
-    Ok(Reply::ok(json!({})))
+    let types = ".cpuprofile,.csv,.dmp,.docx,.gif,.gz,.jpeg,.jpg,.json,.log,.md,.patch,.pdf,.png,.pptx,.svg,.tgz,.txt,.xls,.xlsx,.zip";
+    Ok(Reply::ok(
+        json!({ "enabled": true, "allowed_types": types, "max_size": 100, "max_files": 5 }),
+    ))
 }
 
 fn no_signing_key(_: &World, _: &Scene<'_>) -> Answer {
-    Err(Reply::error(404, "no signing key"))
+    Err(Reply::not_found_in_none("no signing key"))
 }
 
 /// `/api/healthz`, which looks at no credentials.

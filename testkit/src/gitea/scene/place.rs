@@ -56,6 +56,7 @@ impl Scene<'_> {
                     .unwrap_or_else(|| Reply::error(404, no_redirect(name))));
             }
         }
+        self.check_individual(world)?;
         let category = if scopes
             .iter()
             .any(|group| group.contains(&Category::Package))
@@ -65,6 +66,21 @@ impl Scene<'_> {
             Category::User
         };
         self.check_public_only(world, category)
+    }
+
+    /// A user who hides answers as if there were none.
+    fn check_individual(&self, world: &World) -> Result<(), Reply> {
+        let limited = self.doer.as_ref().is_some_and(Doer::public_only);
+        match world.owners.get(self.owner) {
+            Some(user)
+                if !user.is_organization()
+                    && !limited
+                    && !permission::sees_owner(world, self.doer.as_ref(), user) =>
+            {
+                Err(Reply::not_found_in_none("Visit Project"))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn find_user_for_admin(&mut self, world: &World) -> Result<(), Reply> {
