@@ -72,7 +72,6 @@ impl Host {
         let lock = occupied(&folder)?;
         let mut records = Records::open(folder.join("changes.json"))?;
         undo_all(&mut records).await?;
-        clear(&folder)?;
         let run = records.begin(format!("pci{:06x}", rand::rng().random_range(0..1 << 24)))?;
         match Self::changed(&run, &folder, &mut records).await {
             Ok((network, first_id)) => Ok(Self {
@@ -85,6 +84,7 @@ impl Host {
             }),
             Err(failure) => {
                 undo_all(&mut records).await?;
+                remove_folder(&folder).await?;
                 Err(failure)
             }
         }
@@ -196,19 +196,6 @@ fn occupied(folder: &Path) -> Result<File, Failure> {
         ))),
         Err(error) => Err(failed(error.into())),
     }
-}
-
-/// Removes what containers left in the guests' folder, once nothing is mounted or recorded.
-fn clear(folder: &Path) -> Result<(), Failure> {
-    let failed =
-        |error| while_doing::<io::Error>(format!("clearing `{}`", folder.display()))(error);
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        if entry.file_type().map_err(failed)?.is_dir() {
-            fs::remove_dir_all(entry.path()).map_err(failed)?;
-        }
-    }
-    Ok(())
 }
 
 /// A lock that all runs on this machine share, held until it is dropped. It leaves no file behind.

@@ -77,11 +77,15 @@ fn rules(table: &str, network: &HostNetwork) -> String {
     )
 }
 
+/// The chain in which other software of this host, such as Docker, filters forwarded packets.
+const FILTER: [&str; 3] = ["ip", "filter", "FORWARD"];
+
 /// Lets the bridge's traffic through a filter of somebody else's that forwards nothing by itself:
 /// a rule of our own table could not, since what one table drops no other can save.
 async fn accept(bridge: &str, records: &mut Records) -> Result<(), Failure> {
     let chain = Command::new("nft")
-        .args(["list", "chain", "ip", "filter", "FORWARD"])
+        .args(["list", "chain"])
+        .args(FILTER)
         .output()
         .await;
     let drops =
@@ -92,34 +96,42 @@ async fn accept(bridge: &str, records: &mut Records) -> Result<(), Failure> {
     records.add(Change::Accept {
         bridge: bridge.to_owned(),
     })?;
-    for side in ["-i", "-o"] {
-        run(
-            "iptables",
-            &["-w", "-I", "FORWARD", side, bridge, "-j", "ACCEPT"],
-        )
-        .await?;
+    for side in ["iifname", "oifname"] {
+        let rule = [side, bridge, "counter", "accept"];
+        let insert = Command::new("nft")
+            .args(["insert", "rule"])
+            .args(FILTER)
+            .args(rule);
+        insert.checked().await.map_err(while_doing("nft"))?;
     }
     Ok(())
 }
 
 pub(super) async fn remove_accept(bridge: &str) -> Result<(), Failure> {
-    for side in ["-i", "-o"] {
-        let rule = ["FORWARD", side, bridge, "-j", "ACCEPT"];
-        let there = Command::new("iptables")
-            .args(["-w", "-C"])
-            .args(rule)
-            .output()
-            .await;
-        if there.is_ok_and(|answer| answer.status.success()) {
-            Command::new("iptables")
-                .args(["-w", "-D"])
-                .args(rule)
-                .checked()
-                .await
-                .map_err(while_doing("iptables"))?;
-        }
+    let chain = Command::new("nft")
+        .args(["-a", "list", "chain"])
+        .args(FILTER)
+        .output()
+        .await;
+    let text = chain.map(|chain| chain.stdout).unwrap_or_default();
+    for handle in handles(&String::from_utf8_lossy(&text), bridge) {
+        let delete = Command::new("nft").args(["delete", "rule"]).args(FILTER);
+        delete
+            .args(["handle", handle])
+            .checked()
+            .await
+            .map_err(while_doing("nft"))?;
     }
     Ok(())
+}
+
+/// The handles of the rules that name a bridge.
+fn handles<'a>(chain: &'a str, bridge: &str) -> Vec<&'a str> {
+    let quoted = format!("\"{bridge}\"");
+    let named = chain.lines().filter(|line| line.contains(&quoted));
+    named
+        .filter_map(|line| Some(line.rsplit_once("# handle ")?.1.trim()))
+        .collect()
 }
 
 pub(super) async fn remove_bridge(name: &str) -> Result<(), Failure> {
@@ -233,6 +245,13 @@ mod tests {
         );
         let wide: Vec<(u32, u8)> = network("10.0.0.0/8").into_iter().collect();
         assert_eq!(free_subnet(&wide, 0), None);
+    }
+
+    #[test]
+    fn only_the_rules_of_this_bridge_are_found_again() {
+        let chain = "chain FORWARD { # handle 1\n  iifname \"pci1\" counter packets 0 accept # handle 7\n  \
+                     iifname \"pci12\" accept # handle 8\n  oifname \"pci1\" accept # handle 9\n}\n";
+        assert_eq!(handles(chain, "pci1"), ["7", "9"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io;
 
+use super::Config;
 use super::network::{Inet, Nic};
 use super::tree::Tree;
 
@@ -207,6 +208,39 @@ impl Resolver {
             }
         }
         resolver
+    }
+
+    /// The host's resolver, or its upstream where the host asks itself.
+    pub(super) fn of_host() -> Self {
+        let files = [
+            "/etc/resolv.conf",
+            "/run/systemd/resolve/resolv.conf",
+            "/run/NetworkManager/no-stub-resolv.conf",
+            "/run/dnsmasq/resolv.conf",
+        ];
+        let parsed = |file: &&str| {
+            std::fs::read_to_string(file)
+                .ok()
+                .map(|text| Self::parse(&text))
+        };
+        files
+            .iter()
+            .filter_map(parsed)
+            .find(Self::reaches_out)
+            .unwrap_or_default()
+    }
+
+    /// What a guest's configuration says, and where it is silent, this one.
+    pub(super) fn overridden_by(self, config: &Config) -> Self {
+        let words = |key: &str| -> Option<Vec<String>> {
+            let text = config.get(key)?;
+            let words = text.split([' ', ',', ';']).filter(|word| !word.is_empty());
+            Some(words.map(str::to_owned).collect())
+        };
+        Self {
+            servers: words("nameserver").unwrap_or(self.servers),
+            search: words("searchdomain").unwrap_or(self.search),
+        }
     }
 
     /// Whether a guest can ask these servers: a loopback address would be the guest's own.

@@ -10,6 +10,15 @@ const PERIOD: u64 = 100_000;
 /// The keys of a configuration that are limits, all of which can be changed live.
 pub(super) const KEYS: [&str; 5] = ["cores", "cpulimit", "cpuunits", "memory", "swap"];
 
+/// The controller that a key of the configuration is enforced by.
+pub(super) fn controller(key: &str) -> &'static str {
+    match key {
+        "cores" => "cpuset",
+        "cpulimit" | "cpuunits" => "cpu",
+        _ => "memory",
+    }
+}
+
 /// Which cgroups enforce limits on this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Version {

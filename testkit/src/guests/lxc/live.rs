@@ -1,9 +1,10 @@
 //! Changes to a guest that runs: written to its cgroups, and read back.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use super::cgroups::{self, Hierarchies};
-use super::limits::{KEYS, Limits, Setting};
+use super::limits::{self, KEYS, Limits, Setting};
 use super::{Config, Failure};
 use crate::guests::Applied;
 
@@ -38,7 +39,7 @@ pub(super) fn apply(
     before: &Config,
     after: &Config,
 ) -> Result<Applied, Failure> {
-    let (limits, others): (Vec<String>, Vec<String>) = changed(before, after)
+    let (enforced, others): (Vec<String>, Vec<String>) = changed(before, after)
         .into_iter()
         .partition(|key| KEYS.contains(&key.as_str()));
     let (live, pending) = others
@@ -50,21 +51,26 @@ pub(super) fn apply(
         ..Applied::default()
     };
     let (old, new) = (Limits::of(before)?, Limits::of(after)?);
+    let mut stuck = BTreeSet::new();
     for setting in new.changes(&old, hierarchies.version(), &cgroups::cpus(), target.vmid) {
+        // Where one file of a controller cannot be changed, the others keep what fits to it.
+        if stuck.contains(setting.controller) {
+            continue;
+        }
         if let Err(failure) = write(hierarchies, &setting, target) {
-            // Memory and swap share a file: whichever of them was changed is refused.
-            let key = if limits.iter().any(|key| key == setting.key) {
-                setting.key
-            } else {
-                "memory"
-            };
-            applied.refused.insert(key.to_owned(), failure.to_string());
+            stuck.insert(setting.controller);
+            let own = enforced
+                .iter()
+                .filter(|key| limits::controller(key) == setting.controller);
+            applied
+                .refused
+                .extend(own.map(|key| (key.clone(), failure.to_string())));
         }
     }
     let refused = |key: &String| applied.refused.contains_key(key);
     applied
         .live
-        .extend(limits.into_iter().filter(|key| !refused(key)));
+        .extend(enforced.into_iter().filter(|key| !refused(key)));
     Ok(applied)
 }
 

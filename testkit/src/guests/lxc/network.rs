@@ -1,6 +1,6 @@
 //! What a guest's network devices should be, from its `netN` entries.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::property::{Property, numbered};
@@ -33,6 +33,18 @@ pub(super) struct Nic {
     pub(super) mtu: Option<u32>,
     /// Whether its cable is plugged in.
     pub(super) linked: bool,
+    /// Whether its address was chosen here.
+    pub(super) leased: bool,
+}
+
+impl Nic {
+    /// Its IPv4 address, when it has one.
+    pub(super) fn address(&self) -> Option<Ipv4Addr> {
+        match self.inet {
+            Inet::Fixed(address, _) => Some(address),
+            Inet::Manual | Inet::Lease => None,
+        }
+    }
 }
 
 /// Where an IPv4 address comes from.
@@ -97,6 +109,7 @@ fn nic(number: u32, property: &Property) -> Result<Nic, Failure> {
         gateway6: address(property, "gw6").map_err(|text| wrong("gw6", text))?,
         mtu: parsed("mtu")?,
         linked: !property.is_on("link_down"),
+        leased: false,
     })
 }
 
@@ -139,7 +152,8 @@ fn address<'a, T: std::str::FromStr>(
         .transpose()
 }
 
-/// Gives each device that asks for an address one that is free, with the bridge as its gateway.
+/// Gives each device that asks for an address one that is free, with the bridge as its gateway. A
+/// device that had one keeps it.
 ///
 /// Nothing serves DHCP on the bridge; the guest finds its address already set, and whoever asks
 /// for its interfaces sees it, as if it had been leased.
@@ -150,19 +164,27 @@ pub(super) fn lease(
     nics: &mut [Nic],
     network: &HostNetwork,
     taken: &BTreeSet<Ipv4Addr>,
+    leases: &mut BTreeMap<u32, Ipv4Addr>,
 ) -> Result<(), Failure> {
     let mut taken = taken.clone();
     taken.insert(network.gateway);
+    taken.extend(nics.iter().filter_map(Nic::address));
     let base = u32::from(network.gateway) & mask(network.prefix);
     for nic in nics.iter_mut().filter(|nic| nic.inet == Inet::Lease) {
-        let free = (FIRST_LEASE..255)
+        let known = leases.get(&nic.number).copied();
+        let any = (FIRST_LEASE..255)
             .chain(2..FIRST_LEASE)
-            .map(|last| Ipv4Addr::from(base + last))
+            .map(|last| Ipv4Addr::from(base + last));
+        let free = known
+            .into_iter()
+            .chain(any)
             .find(|address| !taken.contains(address))
             .ok_or_else(|| Failure::new(format!("net{}: no address is left", nic.number)))?;
         taken.insert(free);
+        leases.insert(nic.number, free);
         nic.inet = Inet::Fixed(free, network.prefix);
         nic.gateway = nic.gateway.or(Some(network.gateway));
+        nic.leased = true;
     }
     Ok(())
 }
@@ -236,14 +258,20 @@ mod tests {
         ]))
         .unwrap();
         let taken = BTreeSet::from([Ipv4Addr::new(10, 83, 7, 200)]);
-        lease(&mut found, &host(), &taken).unwrap();
+        lease(
+            &mut found,
+            &host(),
+            &taken,
+            &mut BTreeMap::from([(1, Ipv4Addr::new(10, 83, 7, 250))]),
+        )
+        .unwrap();
         assert_eq!(
             found[0].inet,
             Inet::Fixed(Ipv4Addr::new(10, 83, 7, 201), 24)
         );
         assert_eq!(
             found[1].inet,
-            Inet::Fixed(Ipv4Addr::new(10, 83, 7, 202), 24)
+            Inet::Fixed(Ipv4Addr::new(10, 83, 7, 250), 24)
         );
         assert_eq!(found[0].gateway, Some(Ipv4Addr::new(10, 83, 7, 1)));
     }
