@@ -2,7 +2,7 @@
 //!
 //! A program runs in a process group of its own, and the whole group is killed when its time is up
 //! or when nobody waits for it any more. Its environment is empty but for `PATH` and `LC_ALL`,
-//! unless [`Command::inherit_env`] says otherwise.
+//! unless [`Program::inherit_env`] says otherwise.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -34,7 +34,7 @@ const STDERR_KEPT: usize = 64 * 1024;
 /// A program to run.
 #[derive(Debug)]
 #[must_use]
-pub struct Command {
+pub struct Program {
     program: OsString,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -105,7 +105,7 @@ pub enum Error {
     },
 }
 
-impl Command {
+impl Program {
     /// A program, looked for in the usual places unless it is a path.
     pub fn new(program: impl Into<OsString>) -> Self {
         Self {
@@ -405,7 +405,7 @@ mod tests {
     #[tokio::test]
     async fn what_goes_in_comes_out() {
         let bytes = vec![7; 300_000];
-        let echoed = Command::new("cat")
+        let echoed = Program::new("cat")
             .stdin(bytes.clone())
             .checked()
             .await
@@ -416,7 +416,7 @@ mod tests {
     #[tokio::test]
     async fn a_failure_has_the_last_words_and_no_environment() {
         let script = "echo first >&2; echo \"home=$HOME path=$PATH\" >&2; exit 3";
-        let error = Command::new("sh")
+        let error = Program::new("sh")
             .args(["-c", script])
             .checked()
             .await
@@ -432,7 +432,7 @@ mod tests {
     async fn a_group_is_killed_when_its_time_is_up() {
         let begun = Instant::now();
         // The grandchild holds the pipe open: killing the child alone would wait for it.
-        let error = Command::new("sh")
+        let error = Program::new("sh")
             .args(["-c", "sleep 30 & wait"])
             .limit(Duration::from_millis(100))
             .output()
@@ -444,13 +444,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_program_is_named() {
-        let error = Command::new("no-such-program").output().await.unwrap_err();
+        let error = Program::new("no-such-program").output().await.unwrap_err();
         assert_eq!(error.to_string(), "starting `no-such-program`");
     }
 
     #[tokio::test]
     async fn a_conversation_goes_both_ways() {
-        let mut running = Command::new("cat").converse().unwrap();
+        let mut running = Program::new("cat").converse().unwrap();
         let (mut stdin, mut stdout) = (
             running.stdin.take().unwrap(),
             running.stdout.take().unwrap(),

@@ -10,7 +10,7 @@ use super::records::{Change, Records};
 use super::while_doing;
 use crate::guests::lxc::network::mask;
 use crate::guests::{Failure, HostNetwork};
-use crate::process::Command;
+use crate::process::Program;
 
 /// The subnets to choose from are `10.83.0.0/24` to `10.98.255.0/24`.
 const FIRST_SUBNET: u32 = 0x0a53_0000;
@@ -37,7 +37,7 @@ pub(super) async fn make(run_id: &str, records: &mut Records) -> Result<HostNetw
         name: run_id.to_owned(),
     })?;
     let rules = rules(run_id, &network);
-    Command::new("nft")
+    Program::new("nft")
         .args(["-f", "-"])
         .stdin(rules)
         .checked()
@@ -83,7 +83,7 @@ const FILTER: [&str; 3] = ["ip", "filter", "FORWARD"];
 /// Lets the bridge's traffic through a filter of somebody else's that forwards nothing by itself:
 /// a rule of our own table could not, since what one table drops no other can save.
 async fn accept(bridge: &str, records: &mut Records) -> Result<(), Failure> {
-    let chain = Command::new("nft")
+    let chain = Program::new("nft")
         .args(["list", "chain"])
         .args(FILTER)
         .output()
@@ -98,7 +98,7 @@ async fn accept(bridge: &str, records: &mut Records) -> Result<(), Failure> {
     })?;
     for side in ["iifname", "oifname"] {
         let rule = [side, bridge, "counter", "accept"];
-        let insert = Command::new("nft")
+        let insert = Program::new("nft")
             .args(["insert", "rule"])
             .args(FILTER)
             .args(rule);
@@ -108,14 +108,14 @@ async fn accept(bridge: &str, records: &mut Records) -> Result<(), Failure> {
 }
 
 pub(super) async fn remove_accept(bridge: &str) -> Result<(), Failure> {
-    let chain = Command::new("nft")
+    let chain = Program::new("nft")
         .args(["-a", "list", "chain"])
         .args(FILTER)
         .output()
         .await;
     let text = chain.map(|chain| chain.stdout).unwrap_or_default();
     for handle in handles(&String::from_utf8_lossy(&text), bridge) {
-        let delete = Command::new("nft").args(["delete", "rule"]).args(FILTER);
+        let delete = Program::new("nft").args(["delete", "rule"]).args(FILTER);
         delete
             .args(["handle", handle])
             .checked()
@@ -142,7 +142,7 @@ pub(super) async fn remove_bridge(name: &str) -> Result<(), Failure> {
 }
 
 pub(super) async fn remove_table(name: &str) -> Result<(), Failure> {
-    let there = Command::new("nft")
+    let there = Program::new("nft")
         .args(["list", "table", "ip", name])
         .output()
         .await;
@@ -154,7 +154,7 @@ pub(super) async fn remove_table(name: &str) -> Result<(), Failure> {
 
 /// Runs a program that has nothing to say.
 pub(super) async fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Result<(), Failure> {
-    let command = Command::new(program).args(arguments);
+    let command = Program::new(program).args(arguments);
     command
         .checked()
         .await
@@ -165,7 +165,7 @@ pub(super) async fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Resu
 /// Every network that this host has an address in, a route to or a resolver in.
 async fn taken_networks() -> Result<Vec<(u32, u8)>, Failure> {
     let ask = async |arguments: &[&str]| -> Result<Vec<Value>, Failure> {
-        let text = Command::new("ip")
+        let text = Program::new("ip")
             .args(["-4", "-j"])
             .args(arguments)
             .checked()

@@ -16,7 +16,7 @@ use super::inside::HostKey;
 use super::render::IDS;
 use super::tools::while_doing;
 use crate::guests::{Secret, TaskLog};
-use crate::process::Command;
+use crate::process::Program;
 
 /// The kinds of ssh host keys that a guest gets.
 const KEY_KINDS: [&str; 3] = ["rsa", "ecdsa", "ed25519"];
@@ -51,7 +51,7 @@ pub(super) async fn unpack(
         format!("u:0:{first_id}:{IDS}"),
         format!("g:0:{first_id}:{IDS}"),
     );
-    let output = Command::new("lxc-usernsexec")
+    let output = Program::new("lxc-usernsexec")
         .args([
             "-m",
             &users,
@@ -144,7 +144,7 @@ pub(super) async fn host_keys(
 async fn host_key(place: &Path, kind: &str, hostname: &str) -> Result<HostKey, Failure> {
     let file = format!("ssh_host_{kind}_key");
     let path = place.join(&file);
-    Command::new("ssh-keygen")
+    Program::new("ssh-keygen")
         .args([
             "-q",
             "-t",
@@ -181,7 +181,7 @@ pub(super) async fn password_hash(password: &Secret) -> Result<String, Failure> 
     let letter = |_| char::from(SALT[rand::rng().random_range(0..SALT.len())]);
     let salt: String = (0..16).map(letter).collect();
     let script = "chomp(my $word = <STDIN>); print crypt($word, $ARGV[0])";
-    let hash = Command::new("perl")
+    let hash = Program::new("perl")
         .args(["-e", script, &format!("$6${salt}$")])
         .stdin(format!("{}\n", password.reveal()))
         .checked()

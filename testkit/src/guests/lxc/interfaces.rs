@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::Failure;
 use super::tools::while_doing;
 use crate::guests::Interface;
-use crate::process::Command;
+use crate::process::Program;
 
 /// Asks with the host's own program in the guest's network: the guest need not have one.
 pub(super) async fn of(pid: u32) -> Result<Vec<Interface>, Failure> {
-    let answer = Command::new("nsenter")
+    let answer = Program::new("nsenter")
         .args(["--net", "--target", &pid.to_string(), "ip", "-j", "addr"])
         .checked()
         .await

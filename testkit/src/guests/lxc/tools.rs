@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Failure;
-use crate::process::{Command, Error};
+use crate::process::{Error, Program};
 
 /// How long a call may take that does not wait for a guest.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -23,8 +23,8 @@ impl Tools {
         }
     }
 
-    fn tool(&self, tool: &str, container: &str) -> Command {
-        Command::new(tool)
+    fn tool(&self, tool: &str, container: &str) -> Program {
+        Program::new(tool)
             .arg("-P")
             .arg(&self.folder)
             .args(["-n", container])

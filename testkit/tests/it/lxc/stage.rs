@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use testkit::guests::{GuestSpec, Guests, HostNetwork, LxcGuests, Secret, TaskLog};
-use testkit::process::Command;
+use testkit::process::Program;
 
 use super::template;
 
@@ -131,7 +131,7 @@ impl Stage {
             format!("{}-{vmid}", self.network.bridge),
         );
         let attach =
-            Command::new("lxc-attach").args(["-P", &folder, "-n", &name, "--", "/bin/sh", "-c"]);
+            Program::new("lxc-attach").args(["-P", &folder, "-n", &name, "--", "/bin/sh", "-c"]);
         let said = attach.arg(script).checked().await.unwrap();
         String::from_utf8(said).unwrap().trim().to_owned()
     }

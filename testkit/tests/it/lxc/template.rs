@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use testkit::process::Command;
+use testkit::process::Program;
 
 /// An init that ends when it is asked to.
 pub(crate) const POLITE: &str = "#!/bin/sh\ntrap 'exit 0' PWR\nwhile :; do sleep 0.1; done\n";
@@ -54,7 +54,7 @@ pub(crate) async fn make(folder: &Path, init: Option<&str>) -> PathBuf {
         fs::set_permissions(root.join("sbin/init"), PermissionsExt::from_mode(0o755)).unwrap();
     }
     let template = folder.join("tiny.tar.zst");
-    let tar = Command::new("tar")
+    let tar = Program::new("tar")
         .args(["--zstd", "-cf"])
         .arg(&template)
         .arg("-C")
@@ -72,7 +72,7 @@ fn copy(file: &str, root: &Path) {
 
 /// The libraries a program is linked with, its loader among them.
 async fn libraries(program: &str) -> Vec<String> {
-    let listed = Command::new("ldd").arg(program).checked().await.unwrap();
+    let listed = Program::new("ldd").arg(program).checked().await.unwrap();
     let text = String::from_utf8(listed).unwrap();
     text.split_whitespace()
         .filter(|word| word.starts_with('/'))
