@@ -474,3 +474,14 @@ impl Origin {
         }
     }
 }
+
+impl std::fmt::Display for Origin {
+    /// `containers/web/config.env:3:8`, `follows from …`, `default`.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Container(span) | Self::Fleet(span) => write!(out, "{span}"),
+            Self::Derived(from) => write!(out, "follows from {from}"),
+            Self::BuiltIn => out.write_str("default"),
+        }
+    }
+}

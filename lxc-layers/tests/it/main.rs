@@ -2,6 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 mod diagnostics;
+mod examples;
 mod fleets;
+mod model;
+mod planning;
 mod provisioners;
+mod refusals;
 mod support;
