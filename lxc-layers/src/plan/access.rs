@@ -156,40 +156,56 @@ struct Need {
     what: String,
 }
 
-/// Needs that are not met, one refusal for each privilege and path.
+/// Needs that are not met, one refusal for each path.
 fn missing(desired: &Container, plan: &ContainerPlan, access: &Access) -> Vec<Refusal> {
-    let mut unmet: BTreeMap<(&'static str, String), BTreeSet<String>> = BTreeMap::new();
+    let mut unmet: BTreeMap<String, BTreeMap<&'static str, BTreeSet<String>>> = BTreeMap::new();
     for need in needs(desired, plan) {
         if !need
             .paths
             .iter()
             .any(|path| access.may(need.privilege, path))
         {
-            unmet
-                .entry((need.privilege, need.paths.join(" or ")))
-                .or_default()
-                .insert(need.what);
+            let lacking = unmet.entry(need.paths.join(" or ")).or_default();
+            lacking.entry(need.privilege).or_default().insert(need.what);
         }
     }
-    let refusal = |((privilege, path), what): ((&'static str, String), BTreeSet<String>)| Refusal {
+    unmet
+        .into_iter()
+        .map(|(path, lacking)| lacks(access, &path, &lacking))
+        .collect()
+}
+
+fn lacks(
+    access: &Access,
+    path: &str,
+    lacking: &BTreeMap<&'static str, BTreeSet<String>>,
+) -> Refusal {
+    let names: Vec<&str> = lacking.keys().copied().collect();
+    let why = |(privilege, what): (&&str, &BTreeSet<String>)| {
+        format!(
+            "{privilege} for {}",
+            what.iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        )
+    };
+    let whys: Vec<String> = lacking.iter().map(why).collect();
+    Refusal {
         code: "missing-privilege",
         key: None,
-        message: format!(
-            "{} lacks `{privilege}` on {path}, which is needed for {}",
-            access.who(),
-            what.into_iter().collect::<Vec<_>>().join(", ")
-        ),
-        privilege: Some(format!("{privilege} on {path}")),
+        message: format!("{} lacks on {path}: {}", access.who(), whys.join("; ")),
+        privilege: Some(format!("{} on {path}", names.join(", "))),
         ways_out: vec![
             format!(
-                "grant a role with `{privilege}` on {path} to {}",
-                access.who()
+                "grant {} a role on {path} that has {}",
+                access.who(),
+                names.join(", ")
             ),
-            "use an access that has it".to_owned(),
+            "use an access that has what is missing".to_owned(),
         ],
         place: None,
-    };
-    unmet.into_iter().map(refusal).collect()
+    }
 }
 
 fn needs(desired: &Container, plan: &ContainerPlan) -> Vec<Need> {

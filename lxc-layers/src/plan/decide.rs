@@ -117,8 +117,13 @@ impl Decider<'_> {
             parameters,
         });
         plan.default.push(Action::Start);
+        let cores = if self.container.cores == 1 {
+            "core"
+        } else {
+            "cores"
+        };
         let to = format!(
-            "{} cores, {}, {} on {}",
+            "{} {cores}, {} memory, {} disk on {}",
             self.container.cores,
             self.container.memory,
             self.container.rootfs.size,

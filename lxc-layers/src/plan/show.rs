@@ -26,10 +26,12 @@ fn counts(plan: &Plan) -> BTreeMap<ChangeClass, usize> {
 /// `1 create, 2 hotplug`, or `no changes`.
 fn summary(plan: &Plan) -> String {
     let refused = plan.refusals().count();
-    let mut parts: Vec<String> = counts(plan)
-        .iter()
-        .map(|(class, count)| format!("{count} {}", class.words()))
-        .collect();
+    let part = |(class, count): (&ChangeClass, &usize)| match (class, count) {
+        (ChangeClass::Layer, 1) => "1 layer run".to_owned(),
+        (ChangeClass::Layer, _) => format!("{count} layer runs"),
+        _ => format!("{count} {}", class.words()),
+    };
+    let mut parts: Vec<String> = counts(plan).iter().map(part).collect();
     if refused > 0 {
         parts.push(format!("{refused} refused"));
     }

@@ -84,7 +84,7 @@ fn every_value_has_an_origin() {
         .iter()
         .map(|explained| {
             format!(
-                "{:<18}{:<28}{}",
+                "{:<18} {:<38} {}",
                 explained.key.name(),
                 explained.value,
                 explained.origin

@@ -6,6 +6,7 @@ mod examples;
 mod fleets;
 mod model;
 mod planning;
+mod properties;
 mod provisioners;
 mod refusals;
 mod support;

@@ -39,6 +39,16 @@ fn vmid(number: u32) -> Vmid {
     Vmid::try_from(number).unwrap()
 }
 
+/// A plan as a person reads it, without the hashes, which change with every key of the table.
+fn without_hashes(plan: &Plan) -> String {
+    let is_hash = |line: &&str| line.starts_with("default ") || line.starts_with("configuration ");
+    plan.to_text(Style::Plain)
+        .lines()
+        .filter(|line| !is_hash(line))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 /// The changes of a plan: key, field, class, cause.
 fn changes(plan: &Plan) -> Vec<(String, String, ChangeClass, Cause)> {
     let all = plan
@@ -210,7 +220,7 @@ fn a_new_container_is_created_whole() {
     let notes = parameters.remove("description").unwrap();
     assert!(notes.starts_with("the web\n\n<!-- proxmox-ci {\"version\":1,\"fleet\":\"fleet-0123456789\",\"container\":\"web\""), "{notes}");
     insta::assert_json_snapshot!("create", parameters);
-    insta::assert_snapshot!("create-text", plan.to_text(Style::Plain));
+    insta::assert_snapshot!("create-text", without_hashes(&plan));
 }
 
 #[test]
@@ -268,7 +278,7 @@ fn another_hand_is_called_drift() {
         ("NIC", Cause::Drift),
     ];
     assert_eq!(found, expected.map(|(key, cause)| (key.to_owned(), cause)));
-    insta::assert_snapshot!("drift-text", plan.to_text(Style::Plain));
+    insta::assert_snapshot!("drift-text", without_hashes(&plan));
 }
 
 #[test]

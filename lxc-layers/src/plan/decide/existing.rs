@@ -210,7 +210,7 @@ impl Decider<'_> {
     }
 
     fn no_way_back(&self, key: Key) -> Refusal {
-        let what = format!("`{}` changes only with a new container", key.name());
+        let what = "it changes only with a new container";
         match self.container.replacement {
             Replacement::Keep => self.refuse("replace", Some(key), format!("{what}, and `TERMINATE=false` keeps this one"), &[
                 "take the change back",

@@ -30,8 +30,12 @@ impl Plan {
             lines.push(String::new());
         }
         lines.push(pen.bold(&format!("Plan: {}", summary(self))));
-        if !self.is_empty() {
-            for layer in [Layer::Default, Layer::Configuration] {
+        for layer in [Layer::Default, Layer::Configuration] {
+            if self
+                .containers
+                .iter()
+                .any(|container| !container.actions(layer).is_empty())
+            {
                 lines.push(pen.dim(&format!("{} {}", name(layer), self.hash(layer))));
             }
         }
@@ -85,16 +89,22 @@ fn change_lines(change: &Change, pen: &Pen) -> Vec<String> {
         Cause::Edit => "",
         Cause::Drift => "drift, another hand changed it; ",
     };
+    let reason = format!("{drift}{}", change.reason);
     let blank = " ".repeat(INDENT);
-    let mut lines = wrapped(what.trim(), &blank, &format!("{blank}  "));
-    let first = lines.remove(0);
-    lines.insert(0, format!("{class}{}", &first[INDENT..]));
-    let reasons = wrapped(
-        &format!("{drift}{}", change.reason),
-        &format!("{blank}  "),
+    let (what, beside) = (what.trim(), format!("{} ({reason})", what.trim()));
+    // The reason stands beside a change where there is room for it.
+    let fits = INDENT + beside.chars().count() <= WIDTH;
+    let mut lines = wrapped(
+        if fits { &beside } else { what },
+        &blank,
         &format!("{blank}  "),
     );
-    lines.extend(reasons.iter().map(|line| pen.dim(line)));
+    let first = lines.remove(0);
+    lines.insert(0, format!("{class}{}", &first[INDENT..]));
+    if !fits {
+        let reasons = wrapped(&reason, &format!("{blank}  "), &format!("{blank}  "));
+        lines.extend(reasons.iter().map(|line| pen.dim(line)));
+    }
     lines
 }
 
