@@ -10,6 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rand::RngExt;
 use rustix::fs::{FlockOperation, flock};
 
@@ -288,34 +289,53 @@ async fn remove_folder(folder: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Undoes every recorded change, the last one first. What cannot be undone stays in the records.
+/// Undoes every recorded change: the containers all at once, then the rest, the last one first.
+/// What cannot be undone stays in the records.
 async fn undo_all(records: &mut Records) -> Result<(), Failure> {
-    let folder = records.folder().to_path_buf();
     let run = records.run().to_owned();
-    let changes: Vec<Change> = records.changes().iter().rev().cloned().collect();
-    let names = changes.iter().filter_map(|change| match change {
-        Change::Container { name } => Some(name.clone()),
-        _ => None,
-    });
     // The mount may be gone, after a reboot for instance: the folder behind it is the same.
     let at = mount_point(&run);
-    let seen = if at.join("changes.json").exists() {
+    let folder = if at.join("changes.json").exists() {
         at
     } else {
-        folder
+        records.folder().to_path_buf()
     };
-    containers::kill_all(&seen, names).await;
+    let (containers, others): (Vec<Change>, Vec<Change>) = records
+        .changes()
+        .iter()
+        .rev()
+        .cloned()
+        .partition(|change| matches!(change, Change::Container { .. }));
     let mut failed = Vec::new();
-    for change in changes {
-        match undo_one(&run, &seen, &change).await {
-            Ok(()) => records.remove(&change)?,
-            Err(failure) => failed.push(failure.to_string()),
-        }
+    let removals = containers
+        .iter()
+        .map(|change| undo_one(&run, &folder, change));
+    for (change, undone) in containers.iter().zip(join_all(removals).await) {
+        settle_record(records, change, undone, &mut failed)?;
+    }
+    for change in &others {
+        let undone = undo_one(&run, &folder, change).await;
+        settle_record(records, change, undone, &mut failed)?;
     }
     if failed.is_empty() {
         Ok(())
     } else {
         Err(Failure::new(failed.join("; ")))
+    }
+}
+
+fn settle_record(
+    records: &mut Records,
+    change: &Change,
+    undone: Result<(), Failure>,
+    failed: &mut Vec<String>,
+) -> Result<(), Failure> {
+    match undone {
+        Ok(()) => records.remove(change),
+        Err(failure) => {
+            failed.push(failure.to_string());
+            Ok(())
+        }
     }
 }
 

@@ -35,6 +35,7 @@ mod live;
 pub(super) mod network;
 mod property;
 pub(super) mod render;
+mod replug;
 pub(super) mod tools;
 mod tree;
 mod usage;
@@ -45,6 +46,9 @@ const ENDING: Duration = Duration::from_secs(10);
 
 /// How often it is looked whether it is.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// The keys that say what a guest is called and whom it asks for names.
+const IDENTITY: [&str; 3] = ["hostname", "nameserver", "searchdomain"];
 
 /// Real containers on this machine. It needs root and the LXC tools.
 #[derive(Debug)]
@@ -172,6 +176,35 @@ impl LxcGuests {
         confirmed
     }
 
+    /// Gives a running guest the network and the names of its new configuration.
+    async fn reshape(
+        &self,
+        container: &Container,
+        target: &live::Target,
+        before: &Config,
+        after: &Config,
+    ) -> Result<(), Failure> {
+        let same = |key: &String| before.get(key) == after.get(key);
+        let mut keys = before.keys().chain(after.keys());
+        if keys.all(|key| same(key) || !(IDENTITY.contains(&key.as_str()) || is_net(key))) {
+            return Ok(());
+        }
+        let spec = |config: &Config| GuestSpec {
+            vmid: target.vmid,
+            config: config.clone(),
+            ..GuestSpec::default()
+        };
+        let (old, new) = (spec(before), spec(after));
+        let network = &container.host.network;
+        let (had, has) = (self.devices(&old, network)?, self.devices(&new, network)?);
+        replug::replug(target.pid, &network.bridge, &had, &has).await?;
+        container.introduce(&new, &has)?;
+        if before.get("hostname") != after.get("hostname") {
+            container.rename(&new, target.pid).await?;
+        }
+        Ok(())
+    }
+
     /// Stops a guest at once.
     async fn kill(&self, vmid: u32, container: &Container) -> Result<(), Failure> {
         container.kill().await?;
@@ -294,7 +327,18 @@ impl Guests for LxcGuests {
             pid,
             payload: cgroups::payload(&container.name),
         };
-        live::apply(&hierarchies, &target, before, after)
+        let mut applied = live::apply(&hierarchies, &target, before, after)?;
+        let reshaped = |key: &String| IDENTITY.contains(&key.as_str()) || is_net(key);
+        let (keys, pending) = applied.pending.into_iter().partition(reshaped);
+        applied.pending = pending;
+        match self.reshape(&container, &target, before, after).await {
+            Ok(()) => applied.live.extend::<Vec<String>>(keys),
+            Err(failure) => {
+                let refused = |key: String| (key, failure.to_string());
+                applied.refused.extend(keys.into_iter().map(refused));
+            }
+        }
+        Ok(applied)
     }
 
     async fn status(&self, vmid: u32) -> Result<GuestStatus, Failure> {
@@ -326,4 +370,10 @@ impl Guests for LxcGuests {
             None => Ok(None),
         }
     }
+}
+
+/// Whether a key is a network device.
+fn is_net(key: &str) -> bool {
+    key.strip_prefix("net")
+        .is_some_and(|number| number.parse::<u32>().is_ok())
 }

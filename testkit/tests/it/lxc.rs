@@ -120,9 +120,33 @@ async fn a_guest_has_the_addresses_it_was_given() {
         "nameserver 192.0.2.53\n"
     );
     let hosts = stage.read(102, "etc/hosts");
-    assert!(
-        hosts.contains(&format!("{} web.example.org web\n", stage.address(102))),
-        "{hosts}"
+    let line = format!("{} web.example.org web\n", stage.address(102));
+    assert!(hosts.contains(&line), "{hosts}");
+
+    let before = spec.config.clone();
+    let moved = before["net0"].replace(&stage.address(102), &stage.address(103));
+    spec.config.extend([
+        ("net0".to_owned(), moved),
+        ("hostname".to_owned(), "shop".to_owned()),
+    ]);
+    spec.config.remove("net1");
+    spec.config.insert(
+        "net2".to_owned(),
+        "name=eth2,bridge=vmbr0,ip=dhcp".to_owned(),
+    );
+    let applied = stage
+        .guests
+        .apply(102, &before, &spec.config)
+        .await
+        .unwrap();
+    assert_eq!(applied.live, ["hostname", "net0", "net1", "net2"]);
+    stage.answers(&stage.address(103)).await;
+    let found = stage.guests.interfaces(102).await.unwrap().unwrap();
+    let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["lo", "eth0", "eth2"]);
+    assert_eq!(
+        stage.inside(102, "cat /proc/sys/kernel/hostname").await,
+        "shop"
     );
     stage.clear().await;
 }

@@ -6,7 +6,6 @@ use std::future::ready;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{remove_folder, while_doing};
@@ -24,24 +23,13 @@ const GONE: Duration = Duration::from_secs(10);
 /// How often it is looked whether they are.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Stops containers all at once, as far as they run. What is left is for [`remove`].
-pub(super) async fn kill_all(folder: &Path, names: impl Iterator<Item = String>) {
-    let tools = Tools::new(folder);
-    join_all(names.map(|name| {
-        let tools = tools.clone();
-        async move {
-            if matches!(tools.init(&name).await, Ok(Some(_))) {
-                // Whether it worked shows when its processes are looked for.
-                let _ = tools.kill(&name).await;
-            }
-        }
-    }))
-    .await;
-}
-
 /// Removes a container: its processes with their monitor, its cgroups, its folder.
 pub(super) async fn remove(folder: &Path, name: &str) -> Result<(), Failure> {
-    kill_all(folder, std::iter::once(name.to_owned())).await;
+    let tools = Tools::new(folder);
+    if matches!(tools.init(name).await, Ok(Some(_))) {
+        // Whether it worked shows when its processes are looked for.
+        let _ = tools.kill(name).await;
+    }
     settle(folder, name).await?;
     remove_folder(&folder.join(name)).await
 }

@@ -19,6 +19,7 @@ use super::usage;
 use super::volumes::{self, Mount, Source};
 use super::{Config, Failure, GuestSpec, TaskLog};
 use crate::guests::host::Host;
+use crate::process::Program;
 
 /// How many lines of a console and of a log say why a guest did not start.
 const LAST_LINES: usize = 25;
@@ -92,18 +93,9 @@ impl Container {
         nics: &[Nic],
         log: &TaskLog,
     ) -> Result<(), Failure> {
-        let tree = self.tree()?;
-        let hostname = hostname(spec);
-        let resolver = Resolver::of_host().overridden_by(&spec.config);
-        if resolver.servers.is_empty() {
+        if self.introduce(spec, nics)?.servers.is_empty() {
             log.write("WARN: this host has no resolver that a guest could ask");
         }
-        let identity = Identity {
-            hostname: &hostname,
-            nics,
-            resolver: &resolver,
-        };
-        inside::introduce(&tree, &identity).map_err(while_doing("writing the guest's identity"))?;
         let hierarchies = Hierarchies::read().map_err(while_doing("reading the mounts"))?;
         let version = hierarchies.version();
         let mut limits = Limits::of(&spec.config)?.settings(version, &cgroups::cpus(), spec.vmid);
@@ -126,11 +118,37 @@ impl Container {
             mounts: &self.mounts(&spec.config)?,
             limits: &limits,
             version,
-            hostname: &hostname,
-            halt_signal: inside::halt_signal(&tree),
+            hostname: &hostname(spec),
+            halt_signal: inside::halt_signal(&self.tree()?),
         })?;
         fs::write(self.folder.join("config"), text)
             .map_err(while_doing("writing the container's configuration"))
+    }
+
+    /// Writes the container's name, network and resolver, and answers with the latter.
+    pub(super) fn introduce(&self, spec: &GuestSpec, nics: &[Nic]) -> Result<Resolver, Failure> {
+        let hostname = hostname(spec);
+        let resolver = Resolver::of_host().overridden_by(&spec.config);
+        let identity = Identity {
+            hostname: &hostname,
+            nics,
+            resolver: &resolver,
+        };
+        inside::introduce(&self.tree()?, &identity)
+            .map_err(while_doing("writing the guest's identity"))?;
+        Ok(resolver)
+    }
+
+    /// Gives the running container another name.
+    pub(super) async fn rename(&self, spec: &GuestSpec, pid: u32) -> Result<(), Failure> {
+        let hostname = hostname(spec);
+        let short = hostname.split('.').next().unwrap_or(&hostname);
+        let call = Program::new("nsenter").args(["--uts", "--target", &pid.to_string()]);
+        call.args(["hostname", short])
+            .checked()
+            .await
+            .map_err(while_doing("hostname"))?;
+        Ok(())
     }
 
     /// Starts a container whose configuration is written. When that fails, the end of its logs is

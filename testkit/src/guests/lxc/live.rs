@@ -32,7 +32,7 @@ pub(super) struct Target {
     pub(super) payload: String,
 }
 
-/// Changes a running guest as far as that can be done.
+/// Changes the limits of a running guest. Other keys are left to the caller, as pending.
 pub(super) fn apply(
     hierarchies: &Hierarchies,
     target: &Target,

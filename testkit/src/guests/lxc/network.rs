@@ -45,6 +45,12 @@ impl Nic {
             Inet::Manual | Inet::Lease => None,
         }
     }
+
+    /// Whether the other is this device, whatever its addresses are.
+    pub(super) fn is_same_device_as(&self, other: &Self) -> bool {
+        (&self.name, &self.hwaddr, self.mtu, self.linked)
+            == (&other.name, &other.hwaddr, other.mtu, other.linked)
+    }
 }
 
 /// Where an IPv4 address comes from.
