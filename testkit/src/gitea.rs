@@ -11,6 +11,7 @@
 //! State that must last lives in a [`table::Table`] that [`World::tables`] names.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
@@ -27,11 +28,14 @@ pub mod events;
 pub mod git;
 pub mod glob;
 pub mod hooks;
+mod install;
+pub mod journal;
 mod owners;
 pub mod page;
 pub mod password;
 pub mod permission;
 pub mod projects;
+pub mod pulls;
 mod pushes;
 pub mod random;
 pub mod reply;
@@ -39,9 +43,13 @@ pub mod router;
 pub mod scene;
 pub mod scope;
 pub mod settings;
+pub mod smart;
 pub mod table;
+pub mod tags;
 pub mod workflow;
 pub mod world;
+
+pub(crate) use install::set_key;
 
 pub use call::Call;
 pub use events::{Effects, Event, PushEvent};
@@ -74,6 +82,18 @@ impl Receipt {
         match self.0 {
             Some(report) => report.await.unwrap_or(false),
             None => true,
+        }
+    }
+
+    /// Waits until the change is safe, on whatever thread this is; for starts and ends alone.
+    pub(crate) fn stored_blocking_anywhere(mut self) -> bool {
+        let Some(report) = &mut self.0 else { return true };
+        loop {
+            match report.try_recv() {
+                Ok(stored) => return stored,
+                Err(oneshot::error::TryRecvError::Closed) => return false,
+                Err(oneshot::error::TryRecvError::Empty) => std::thread::park_timeout(Duration::from_micros(200)),
+            }
         }
     }
 
@@ -111,6 +131,7 @@ pub struct Gitea {
     storage: Option<Box<dyn Storage>>,
     changes: watch::Sender<u64>,
     verified: auth::Verified,
+    journal: Option<journal::Journal>,
 }
 
 impl std::fmt::Debug for Gitea {
@@ -125,6 +146,12 @@ impl Gitea {
     /// A Gitea of this world over these repositories; without storage it lives in memory.
     #[must_use]
     pub fn new(world: World, git: Git, storage: Option<Box<dyn Storage>>) -> Arc<Self> {
+        Self::with_journal(world, git, storage, Some(journal::Journal::default()))
+    }
+
+    /// The same with a journal of one's own, or none.
+    #[must_use]
+    pub fn with_journal(world: World, git: Git, storage: Option<Box<dyn Storage>>, journal: Option<journal::Journal>) -> Arc<Self> {
         let (changes, _) = watch::channel(0);
         Arc::new(Self {
             world: RwLock::new(world),
@@ -132,7 +159,14 @@ impl Gitea {
             storage,
             changes,
             verified: auth::Verified::default(),
+            journal,
         })
+    }
+
+    /// What was asked and answered, unless nobody wanted to know.
+    #[must_use]
+    pub fn journal(&self) -> Option<&journal::Journal> {
+        self.journal.as_ref()
     }
 
     /// The bare repositories.
@@ -188,4 +222,10 @@ impl Gitea {
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
+}
+
+/// Starts everything that goes on without being asked, until `stopped` changes.
+#[cfg(feature = "server")]
+pub(crate) fn background(_gitea: &Arc<Gitea>, _stopped: &watch::Receiver<bool>) -> Vec<tokio::task::JoinHandle<()>> {
+    Vec::new()
 }

@@ -4,6 +4,8 @@ pub mod guests;
 #[cfg(feature = "server")]
 pub mod process;
 
+#[cfg(feature = "server")]
+pub mod forge;
 pub mod gitea;
 #[cfg(feature = "server")]
 mod wait;

@@ -7,7 +7,9 @@ use super::call::Call;
 use super::reply::{Body, Reply};
 use super::router::{Found, Route, Router, Run, placed};
 use super::scene::Scene;
-use super::{Gitea, Handled, actions, hooks};
+use super::{Gitea, Handled, actions, hooks, smart};
+
+pub(crate) use tokens::add as add_token;
 
 pub mod account;
 mod admin;
@@ -45,7 +47,7 @@ const TABLES: &[&[Route]] = &[
 pub type Door = fn(&Gitea, &Call) -> Option<Handled>;
 
 /// The doors in the order in which they are asked.
-const DOORS: &[Door] = &[server::health];
+const DOORS: &[Door] = &[server::health, smart::door];
 
 fn router() -> &'static Router {
     static ROUTER: OnceLock<Router> = OnceLock::new();
@@ -56,6 +58,7 @@ impl Gitea {
     /// Answers one call.
     pub fn handle(&self, call: Call) -> Handled {
         let base = call.base.clone();
+        let seen = self.journal.as_ref().map(|journal| (journal, call.clone()));
         let path = collapsed(&call.path);
         let mut handled = match path
             .strip_prefix("/api/v1")
@@ -65,6 +68,9 @@ impl Gitea {
             None => self.elsewhere(&call),
         };
         handled.reply = handled.reply.finish(&base);
+        if let Some((journal, call)) = seen {
+            journal.record(&call, &handled.reply);
+        }
         handled
     }
 
@@ -138,6 +144,15 @@ fn collapsed(path: &str) -> String {
         }
     }
     text
+}
+
+/// Whether a call is answered from memory alone, so that no thread of its own is worth the while.
+#[must_use]
+pub fn is_quick(call: &Call) -> bool {
+    let with_password = call.header("authorization").is_some_and(|value| value.len() > 5 && value[..5].eq_ignore_ascii_case("basic"));
+    let parts = call.path.split('/').filter(|part| !part.is_empty()).count();
+    let short = call.method == "GET" && call.path.starts_with("/api/") && parts <= 5;
+    !with_password && (short || call.path.starts_with("/api/actions/"))
 }
 
 /// The body of an answer as JSON, for tests and for those who look over our shoulder.

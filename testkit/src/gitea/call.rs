@@ -1,5 +1,9 @@
 //! One request, as every door hands it in.
 
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom};
+use std::sync::Arc;
+
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 
@@ -21,6 +25,30 @@ pub struct Call {
     /// What the router found in the path, by the names in the pattern, decoded; the rest of a
     /// pattern that ends in `*` has the name `*`.
     pub params: Vec<(&'static str, String)>,
+    /// A body that was too large for memory, in place of [`Call::body`]; only git's requests have one.
+    pub upload: Option<Upload>,
+}
+
+/// A body in a file that has no name.
+#[derive(Debug, Clone)]
+pub struct Upload(Arc<File>);
+
+impl Upload {
+    /// The body that a file holds from its beginning.
+    #[must_use]
+    pub fn new(file: File) -> Self {
+        Self(Arc::new(file))
+    }
+
+    /// Reads the body; one reader at a time.
+    ///
+    /// # Errors
+    /// When the file has no further handle.
+    pub fn reader(&self) -> io::Result<File> {
+        let mut file = self.0.try_clone()?;
+        file.seek(SeekFrom::Start(0))?;
+        Ok(file)
+    }
 }
 
 impl Call {

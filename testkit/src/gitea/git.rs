@@ -12,13 +12,17 @@ use bytes::Bytes;
 mod batch;
 mod cache;
 mod folder;
+mod limit;
 mod object;
-mod program;
+pub(crate) mod program;
+mod quarantine;
 mod reference;
 mod tree;
 
+pub(crate) use limit::Place;
 pub use object::{Commit, Kind, Object, Person, TagObject};
 pub use program::Finished;
+pub(crate) use quarantine::Quarantine;
 pub use reference::{Move, RefError};
 pub use tree::{Edit, EntryKind, TreeEntry};
 
@@ -32,6 +36,7 @@ struct Shared {
     root: PathBuf,
     cache: Mutex<cache::Cache>,
     batches: Mutex<batch::Batches>,
+    places: Arc<limit::Places>,
 }
 
 /// Why git could not answer.
@@ -95,6 +100,7 @@ impl Git {
             root: root.into(),
             cache: Mutex::default(),
             batches: Mutex::default(),
+            places: Arc::default(),
         };
         Self {
             shared: Arc::new(shared),

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use super::{Error, Git};
 
@@ -22,7 +22,7 @@ pub struct Finished {
     clippy::disallowed_methods,
     reason = "the one place where the Gitea side starts git"
 )]
-pub(super) fn command(folder: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new("git");
     command
         .arg("--git-dir")
@@ -57,6 +57,24 @@ pub(super) fn piped(folder: &Path, arguments: &[&str]) -> io::Result<Child> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
+}
+
+/// Runs a service of git to its end.
+pub(crate) fn output(folder: &Path, arguments: &[&str], protocol: Option<&str>) -> io::Result<Output> {
+    service(folder, arguments, protocol).stdin(Stdio::null()).stderr(Stdio::null()).output()
+}
+
+/// A service of git to talk with.
+pub(crate) fn conversation(folder: &Path, arguments: &[&str], protocol: Option<&str>) -> io::Result<Child> {
+    service(folder, arguments, protocol).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
+}
+
+fn service(folder: &Path, arguments: &[&str], protocol: Option<&str>) -> Command {
+    let mut command = command(folder, arguments);
+    if let Some(protocol) = protocol {
+        command.env("GIT_PROTOCOL", protocol);
+    }
+    command
 }
 
 impl Git {

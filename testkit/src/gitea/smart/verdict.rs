@@ -1,0 +1,54 @@
+//! What would stand in git's pre-receive and update hooks: whether references may move.
+
+use super::Guest;
+use super::receive::Command;
+use crate::gitea::access::Doer;
+use crate::gitea::events::is_zero;
+use crate::gitea::world::{Repository, World};
+use crate::gitea::{git, tags};
+
+/// What the hooks say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// All may move, but for those with a reason.
+    Some(Vec<Option<String>>),
+    /// None may; the text is for the person who pushed.
+    None(String),
+}
+
+/// Judges the commands of a push before anything is stored.
+pub(super) fn judge(world: &World, repo: &Repository, guest: &Guest, commands: &[Command]) -> Verdict {
+    if !guest.may_write {
+        return Verdict::None("User permission denied for writing.".into());
+    }
+    for command in commands {
+        if let Err(text) = check(world, repo, guest.doer.as_ref(), command) {
+            return Verdict::None(text);
+        }
+    }
+    Verdict::Some(commands.iter().map(|command| update(command)).collect())
+}
+
+fn check(world: &World, repo: &Repository, doer: Option<&Doer>, command: &Command) -> Result<(), String> {
+    if let Some(branch) = command.name.strip_prefix("refs/heads/")
+        && is_zero(&command.to)
+        && branch == repo.default_branch
+        && !repo.empty
+    {
+        return Err(format!("branch {branch} is the default branch and cannot be deleted"));
+    }
+    if let Some(tag) = command.name.strip_prefix("refs/tags/")
+        && !tags::may_touch(world, repo.id, doer.map_or(0, |doer| doer.id), tag)
+    {
+        return Err(format!("Tag {tag} is protected"));
+    }
+    Ok(())
+}
+
+/// Why a single reference may not move.
+fn update(command: &Command) -> Option<String> {
+    if !git::is_ref_name(&command.name) || !command.name.starts_with("refs/") {
+        return Some("funny refname".into());
+    }
+    command.name.starts_with("refs/pull/").then(|| "hook declined".into())
+}
