@@ -1,5 +1,6 @@
 //! What was typed, as close to the flags as possible.
 
+pub(crate) mod forge;
 pub(crate) mod shell;
 
 use std::path::PathBuf;
@@ -79,6 +80,8 @@ pub(crate) struct ConnectArgs {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Serve a Gitea: to test against, or, with a folder, to keep repositories and run workflows
+    Forge(forge::ForgeArgs),
     /// Write shell completions to standard output
     Completions(shell::CompletionsArgs),
     /// Write a man page for each command into a folder

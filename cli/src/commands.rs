@@ -1,5 +1,6 @@
 //! One file a command: arguments in, one library call, words out.
 
+mod forge;
 mod shell;
 
 use crate::{
@@ -16,6 +17,7 @@ pub(crate) type Outcome = Result<Code, Failure>;
 pub(crate) async fn run(cli: Cli, environment: &Environment, output: &Output) -> Outcome {
     let _ = environment;
     match cli.command {
+        Command::Forge(args) => forge::forge(args, output).await,
         Command::Completions(args) => shell::completions(&args, output),
         Command::Man(args) => shell::man(&args, output),
     }

@@ -132,7 +132,10 @@ pub enum Error {
 ///
 /// # Errors
 /// [`Error`] when it cannot start.
-pub async fn run(options: ForgeOptions, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
+pub async fn run(
+    options: ForgeOptions,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
     let forge = Forge::start_with(options).await?;
     shutdown.await;
     forge.stop().await;
@@ -166,26 +169,49 @@ impl Forge {
     /// As [`run`].
     pub async fn start_with(options: ForgeOptions) -> Result<Self, Error> {
         let listener = TcpListener::bind(options.listen).await;
-        let listener = listener.map_err(|source| Error::Listen { address: options.listen, source })?;
-        let address = listener.local_addr().map_err(|source| Error::Listen { address: options.listen, source })?;
+        let listener = listener.map_err(|source| Error::Listen {
+            address: options.listen,
+            source,
+        })?;
+        let address = listener.local_addr().map_err(|source| Error::Listen {
+            address: options.listen,
+            source,
+        })?;
         let acceptor = tls::acceptor(options.tls.as_ref())?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{address}");
         let opened = folder::open(&options, &url)?;
         let gitea = opened.gitea;
         let (stop, stopped) = watch::channel(false);
-        let door = server::Door { gitea: Arc::clone(&gitea), acceptor, faults: server::Faults::default() };
+        let door = server::Door {
+            gitea: Arc::clone(&gitea),
+            acceptor,
+            faults: server::Faults::default(),
+        };
         let door = Arc::new(door);
-        let mut serving = vec![tokio::spawn(server::serve(listener, Arc::clone(&door), stopped.clone()))];
+        let mut serving = vec![tokio::spawn(server::serve(
+            listener,
+            Arc::clone(&door),
+            stopped.clone(),
+        ))];
         serving.extend(crate::gitea::background(&gitea, &stopped));
         let mut ready = opened.ready;
         if let Some(address) = options.sim {
             serving.push(start_sim(address, &door, &mut ready, stopped).await?);
         }
         if let Some(path) = &options.ready_file {
-            ready.write(path).map_err(|source| file_error(path, source))?;
+            ready
+                .write(path)
+                .map_err(|source| file_error(path, source))?;
         }
-        Ok(Self { gitea, ready, stop, serving, storage: opened.closer, _scratch: opened.scratch })
+        Ok(Self {
+            gitea,
+            ready,
+            stop,
+            serving,
+            storage: opened.closer,
+            _scratch: opened.scratch,
+        })
     }
 
     /// How to reach it, and with which credentials.
@@ -238,7 +264,10 @@ async fn start_sim(
 }
 
 #[cfg(not(feature = "sim"))]
-#[expect(clippy::unused_async, reason = "the same signature with and without the feature")]
+#[expect(
+    clippy::unused_async,
+    reason = "the same signature with and without the feature"
+)]
 async fn start_sim(
     _: SocketAddr,
     _: &Arc<server::Door>,
@@ -249,5 +278,8 @@ async fn start_sim(
 }
 
 fn file_error(path: &Path, source: std::io::Error) -> Error {
-    Error::File { path: path.to_owned(), source }
+    Error::File {
+        path: path.to_owned(),
+        source,
+    }
 }

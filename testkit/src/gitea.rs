@@ -87,12 +87,16 @@ impl Receipt {
 
     /// Waits until the change is safe, on whatever thread this is; for starts and ends alone.
     pub(crate) fn stored_blocking_anywhere(mut self) -> bool {
-        let Some(report) = &mut self.0 else { return true };
+        let Some(report) = &mut self.0 else {
+            return true;
+        };
         loop {
             match report.try_recv() {
                 Ok(stored) => return stored,
                 Err(oneshot::error::TryRecvError::Closed) => return false,
-                Err(oneshot::error::TryRecvError::Empty) => std::thread::park_timeout(Duration::from_micros(200)),
+                Err(oneshot::error::TryRecvError::Empty) => {
+                    std::thread::park_timeout(Duration::from_micros(200))
+                }
             }
         }
     }
@@ -151,7 +155,12 @@ impl Gitea {
 
     /// The same with a journal of one's own, or none.
     #[must_use]
-    pub fn with_journal(world: World, git: Git, storage: Option<Box<dyn Storage>>, journal: Option<journal::Journal>) -> Arc<Self> {
+    pub fn with_journal(
+        world: World,
+        git: Git,
+        storage: Option<Box<dyn Storage>>,
+        journal: Option<journal::Journal>,
+    ) -> Arc<Self> {
         let (changes, _) = watch::channel(0);
         Arc::new(Self {
             world: RwLock::new(world),
@@ -226,6 +235,9 @@ impl Gitea {
 
 /// Starts everything that goes on without being asked, until `stopped` changes.
 #[cfg(feature = "server")]
-pub(crate) fn background(_gitea: &Arc<Gitea>, _stopped: &watch::Receiver<bool>) -> Vec<tokio::task::JoinHandle<()>> {
+pub(crate) fn background(
+    _gitea: &Arc<Gitea>,
+    _stopped: &watch::Receiver<bool>,
+) -> Vec<tokio::task::JoinHandle<()>> {
     Vec::new()
 }

@@ -28,23 +28,53 @@ const PIECES: usize = 4;
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Answers one request, or cuts the connection where that was ordered.
-pub(super) async fn answer(door: &Arc<Door>, request: Request<Incoming>, local: Option<SocketAddr>) -> Result<Response<Sent>, Cut> {
+pub(super) async fn answer(
+    door: &Arc<Door>,
+    request: Request<Incoming>,
+    local: Option<SocketAddr>,
+) -> Result<Response<Sent>, Cut> {
     let (head, body) = request.into_parts();
     let mut call = call_of(&head, door.acceptor.is_some(), local);
     let fault = door.faults.take(&call.method, &call.path);
     if let Some(fault) = fault.as_ref().filter(|fault| !fault.after) {
-        tokio::time::timeout(Duration::from_millis(fault.delay_ms), std::future::pending::<()>()).await.unwrap_or_default();
-        return if fault.status == 0 { Err(Cut) } else { Ok(respond(Reply::error(fault.status, "fault by order").finish(&call.base))) };
+        tokio::time::timeout(
+            Duration::from_millis(fault.delay_ms),
+            std::future::pending::<()>(),
+        )
+        .await
+        .unwrap_or_default();
+        return if fault.status == 0 {
+            Err(Cut)
+        } else {
+            Ok(respond(
+                Reply::error(fault.status, "fault by order").finish(&call.base),
+            ))
+        };
     }
     let limit = door.gitea.read(|world, _| world.settings.body_size_max);
     let handled = match receive(&mut call, body, limit).await {
         Ok(()) => handle(door, call).await,
         Err(refusal) => refusal.into(),
     };
-    let reply = if handled.receipt.stored().await { handled.reply } else { Reply::error(500, "not stored").finish("") };
+    let reply = if handled.receipt.stored().await {
+        handled.reply
+    } else {
+        Reply::error(500, "not stored").finish("")
+    };
     if let Some(fault) = fault {
-        tokio::time::timeout(Duration::from_millis(fault.delay_ms), std::future::pending::<()>()).await.unwrap_or_default();
-        return if fault.status == 0 { Err(Cut) } else { Ok(respond(Reply::error(fault.status, "fault by order").finish(""))) };
+        tokio::time::timeout(
+            Duration::from_millis(fault.delay_ms),
+            std::future::pending::<()>(),
+        )
+        .await
+        .unwrap_or_default();
+        return if fault.status == 0 {
+            Err(Cut)
+        } else {
+            Ok(respond(
+                Reply::error(fault.status, "fault by order").finish(""),
+            ))
+        };
     }
     Ok(respond(reply))
 }
@@ -61,11 +91,23 @@ async fn handle(door: &Arc<Door>, call: Call) -> Handled {
 
 fn call_of(head: &http::request::Parts, is_tls: bool, local: Option<SocketAddr>) -> Call {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers: Vec<(String, String)> = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-    let find = |name: &str| headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.clone());
+    let headers: Vec<(String, String)> = head
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+        .collect();
+    let find = |name: &str| {
+        headers
+            .iter()
+            .find(|(have, _)| have == name)
+            .map(|(_, value)| value.clone())
+    };
     let scheme = find("x-forwarded-proto").filter(|proto| proto == "https" || proto == "http");
     let scheme = scheme.unwrap_or_else(|| if is_tls { "https" } else { "http" }.to_owned());
-    let host = find("x-forwarded-host").or_else(|| find("host")).or_else(|| local.map(|local| local.to_string())).unwrap_or_default();
+    let host = find("x-forwarded-host")
+        .or_else(|| find("host"))
+        .or_else(|| local.map(|local| local.to_string()))
+        .unwrap_or_default();
     Call {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
@@ -83,8 +125,12 @@ async fn receive(call: &mut Call, mut body: Incoming, limit: usize) -> Result<()
     let mut file: Option<std::fs::File> = None;
     let mut size = 0_u64;
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return Err(Reply::error(400, "the body ended early")) };
-        let Ok(data) = frame.into_data() else { continue };
+        let Ok(frame) = frame else {
+            return Err(Reply::error(400, "the body ended early"));
+        };
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
         size += data.len() as u64;
         if size > if for_git { GIT_BODY_MAX } else { limit as u64 } {
             return Err(Reply::error(413, "request body too large"));
@@ -101,7 +147,8 @@ async fn receive(call: &mut Call, mut body: Incoming, limit: usize) -> Result<()
         }
     }
     if let Some(mut file) = file {
-        file.seek(SeekFrom::Start(0)).map_err(|_| Reply::error(500, ""))?;
+        file.seek(SeekFrom::Start(0))
+            .map_err(|_| Reply::error(500, ""))?;
         call.upload = Some(Upload::new(file));
     }
     call.body = kept.freeze();
@@ -120,10 +167,15 @@ impl Body for Sent {
     type Data = Bytes;
     type Error = std::io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Pieces(pieces) => pieces.poll_recv(context).map(|piece| piece.map(|piece| piece.map(Frame::data))),
+            Self::Pieces(pieces) => pieces
+                .poll_recv(context)
+                .map(|piece| piece.map(|piece| piece.map(Frame::data))),
         }
     }
 
@@ -133,7 +185,9 @@ impl Body for Sent {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Self::Pieces(_) => SizeHint::default(),
         }
     }
@@ -157,7 +211,9 @@ pub(super) fn respond(reply: Reply) -> Response<Sent> {
         reply::Body::Stream(_, reader) => Sent::Pieces(pieces(reader)),
     };
     // Only a header value with a line break could fail here, and none of ours has one.
-    builder.body(body).unwrap_or_else(|_| Response::new(Sent::Whole(None)))
+    builder
+        .body(body)
+        .unwrap_or_else(|_| Response::new(Sent::Whole(None)))
 }
 
 /// JSON as the real one writes it: with a newline at the end.

@@ -35,29 +35,64 @@ pub(super) fn open(options: &ForgeOptions, url: &str) -> Result<Opened, Error> {
         Some(_) => None,
         None => Some(tempfile::tempdir().map_err(|source| file_error(Path::new("/tmp"), source))?),
     };
-    let folder: PathBuf = options.data.clone().or_else(|| scratch.as_ref().map(|scratch| scratch.path().to_owned())).unwrap_or_default();
+    let folder: PathBuf = options
+        .data
+        .clone()
+        .or_else(|| scratch.as_ref().map(|scratch| scratch.path().to_owned()))
+        .unwrap_or_default();
     make_private(&folder).map_err(|source| file_error(&folder, source))?;
-    let mut world = World::new(settings(options, url)?, Clock::default(), Random::from_system());
-    let rows = if options.data.is_some() { Some(Rows::open(&folder)?) } else { None };
+    let mut world = World::new(
+        settings(options, url)?,
+        Clock::default(),
+        Random::from_system(),
+    );
+    let rows = if options.data.is_some() {
+        Some(Rows::open(&folder)?)
+    } else {
+        None
+    };
     if let Some(rows) = &rows {
         rows.load(&folder, &mut world)?;
     }
     let key = key_of(&folder).map_err(|source| file_error(&folder, source))?;
     crate::gitea::set_key(&mut world, key);
-    let writer = rows.map(Rows::into_writer).transpose().map_err(|source| file_error(&folder, source))?;
-    let (storage, closer) = writer.map_or((None, None), |(storage, closer)| (Some(storage), Some(closer)));
-    let journal = options.journal.as_deref().map(crate::gitea::journal::Journal::to_file).transpose();
-    let journal = journal.map_err(|source| file_error(options.journal.as_deref().unwrap_or(&folder), source))?;
-    let gitea = Gitea::with_journal(world, Git::new(folder.join("repositories")), storage, journal);
+    let writer = rows
+        .map(Rows::into_writer)
+        .transpose()
+        .map_err(|source| file_error(&folder, source))?;
+    let (storage, closer) = writer.map_or((None, None), |(storage, closer)| {
+        (Some(storage), Some(closer))
+    });
+    let journal = options
+        .journal
+        .as_deref()
+        .map(crate::gitea::journal::Journal::to_file)
+        .transpose();
+    let journal = journal
+        .map_err(|source| file_error(options.journal.as_deref().unwrap_or(&folder), source))?;
+    let gitea = Gitea::with_journal(
+        world,
+        Git::new(folder.join("repositories")),
+        storage,
+        journal,
+    );
     gitea.recover();
     let ready = administrator(&gitea, options, &folder, url)?;
-    Ok(Opened { gitea, ready, closer, scratch })
+    Ok(Opened {
+        gitea,
+        ready,
+        closer,
+        scratch,
+    })
 }
 
 fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     for inner in ["repositories", "attachments"] {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join(inner))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder.join(inner))?;
     }
     Ok(())
 }
@@ -69,7 +104,11 @@ fn settings(options: &ForgeOptions, url: &str) -> Result<Settings, Error> {
         exact if exact.starts_with("1.26.") || exact.starts_with("1.25.") => exact,
         other => return Err(Error::Version(other.to_owned())),
     };
-    Ok(Settings { version: version.to_owned(), root_url: url.to_owned(), ..Settings::default() })
+    Ok(Settings {
+        version: version.to_owned(),
+        root_url: url.to_owned(),
+        ..Settings::default()
+    })
 }
 
 /// The key with which secrets are encrypted at rest; made once.
@@ -86,15 +125,27 @@ fn key_of(folder: &Path) -> std::io::Result<[u8; 32]> {
 }
 
 /// The administrator of a new folder, or what an old one's was given.
-fn administrator(gitea: &Gitea, options: &ForgeOptions, folder: &Path, url: &str) -> Result<Ready, Error> {
+fn administrator(
+    gitea: &Gitea,
+    options: &ForgeOptions,
+    folder: &Path,
+    url: &str,
+) -> Result<Ready, Error> {
     let path = folder.join("administrator.json");
-    let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Credentials>(&bytes).ok());
+    let kept = fs::read(&path)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Credentials>(&bytes).ok());
     let credentials = match kept {
         Some(kept) => kept,
         None => {
             let (password, token) = gitea.install(&options.root_user, &options.root_email);
-            let made = Credentials { user: options.root_user.clone(), password, token };
-            let text = serde_json::to_vec(&made).map_err(|source| file_error(&path, source.into()))?;
+            let made = Credentials {
+                user: options.root_user.clone(),
+                password,
+                token,
+            };
+            let text =
+                serde_json::to_vec(&made).map_err(|source| file_error(&path, source.into()))?;
             write_private(&path, &text).map_err(|source| file_error(&path, source))?;
             made
         }

@@ -31,7 +31,11 @@ pub struct Ready {
 
 impl std::fmt::Debug for Ready {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ready").field("url", &self.url).field("root_user", &self.root_user).field("pid", &self.pid).finish_non_exhaustive()
+        f.debug_struct("Ready")
+            .field("url", &self.url)
+            .field("root_user", &self.root_user)
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,7 +51,12 @@ impl Ready {
 pub(super) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}", std::process::id()));
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
     file.write_all(content)?;
     file.sync_all()?;
     std::fs::rename(&draft, path)

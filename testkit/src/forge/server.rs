@@ -1,6 +1,5 @@
 //! The listener: connections in, calls to the world, answers out.
 
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +29,6 @@ pub(super) struct Door {
     pub(super) acceptor: Option<Acceptor>,
     pub(super) faults: Faults,
 }
-
 
 /// A TLS acceptor that can be printed.
 #[derive(Clone)]
@@ -74,16 +72,28 @@ pub(super) struct Fault {
 
 impl Faults {
     /// Replaces all orders.
-    #[cfg_attr(not(feature = "sim"), expect(dead_code, reason = "only inspection orders trouble"))]
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(dead_code, reason = "only inspection orders trouble")
+    )]
     pub(super) fn set(&self, rules: Vec<Fault>) {
         self.any.store(!rules.is_empty(), Ordering::Release);
-        *self.rules.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = rules;
+        *self
+            .rules
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = rules;
     }
 
     /// All orders that still hold.
-    #[cfg_attr(not(feature = "sim"), expect(dead_code, reason = "only inspection shows orders"))]
+    #[cfg_attr(
+        not(feature = "sim"),
+        expect(dead_code, reason = "only inspection shows orders")
+    )]
     pub(super) fn list(&self) -> Vec<Fault> {
-        self.rules.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.rules
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     /// The trouble for a call, which is then used up by one.
@@ -91,8 +101,13 @@ impl Faults {
         if !self.any.load(Ordering::Acquire) {
             return None;
         }
-        let mut rules = self.rules.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let fits = |fault: &Fault| (fault.method.is_empty() || fault.method == method) && path.contains(&fault.path);
+        let mut rules = self
+            .rules
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fits = |fault: &Fault| {
+            (fault.method.is_empty() || fault.method == method) && path.contains(&fault.path)
+        };
         let at = rules.iter().position(fits)?;
         let found = rules[at].clone();
         match rules[at].times {
@@ -105,7 +120,11 @@ impl Faults {
 }
 
 /// Accepts connections until told to stop.
-pub(super) async fn serve(listener: TcpListener, door: Arc<Door>, mut stopped: watch::Receiver<bool>) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    door: Arc<Door>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = tokio::select! {
@@ -117,7 +136,9 @@ pub(super) async fn serve(listener: TcpListener, door: Arc<Door>, mut stopped: w
             _ = stopped.changed() => return,
         };
         // A connection that failed before it was accepted is the caller's trouble.
-        let (Ok((stream, _)), Ok(place)) = (accepted, place) else { continue };
+        let (Ok((stream, _)), Ok(place)) = (accepted, place) else {
+            continue;
+        };
         let (door, stopped) = (Arc::clone(&door), stopped.clone());
         tokio::spawn(async move {
             connection(stream, &door, stopped).await;
@@ -131,25 +152,37 @@ async fn connection(stream: TcpStream, door: &Arc<Door>, stopped: watch::Receive
     let _ = stream.set_nodelay(true);
     let local = stream.local_addr().ok();
     match &door.acceptor {
-        Some(acceptor) => match tokio::time::timeout(HEAD_WITHIN, acceptor.0.accept(stream)).await {
-            Ok(Ok(stream)) => talk(stream, door, local, stopped).await,
-            // Whoever does not speak TLS in time is not answered.
-            Ok(Err(_)) | Err(_) => {}
-        },
+        Some(acceptor) => {
+            match tokio::time::timeout(HEAD_WITHIN, acceptor.0.accept(stream)).await {
+                Ok(Ok(stream)) => talk(stream, door, local, stopped).await,
+                // Whoever does not speak TLS in time is not answered.
+                Ok(Err(_)) | Err(_) => {}
+            }
+        }
         None => talk(stream, door, local, stopped).await,
     }
 }
 
-async fn talk<S>(stream: S, door: &Arc<Door>, local: Option<SocketAddr>, mut stopped: watch::Receiver<bool>)
-where
+async fn talk<S>(
+    stream: S,
+    door: &Arc<Door>,
+    local: Option<SocketAddr>,
+    mut stopped: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(|request: Request<Incoming>| {
         let door = Arc::clone(door);
-        async move { exchange::answer(&door, request, local).await.map_err(|Cut| Cut) }
+        async move {
+            exchange::answer(&door, request, local)
+                .await
+                .map_err(|Cut| Cut)
+        }
     });
     let mut builder = hyper::server::conn::http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN);
     let talking = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(talking);
     tokio::select! {
@@ -166,6 +199,3 @@ where
 #[derive(Debug, thiserror::Error)]
 #[error("cut by order")]
 pub(super) struct Cut;
-
-
-

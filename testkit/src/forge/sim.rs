@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use super::Error;
 use super::exchange::{Sent, respond};
 use super::ready::Ready;
 use super::server::{Cut, Door, Fault};
-use super::Error;
 use crate::gitea::Reply;
 use crate::gitea::password::same;
 use crate::gitea::random::Random;
@@ -37,15 +37,29 @@ pub(super) async fn start(
     ready: &mut Ready,
     stopped: watch::Receiver<bool>,
 ) -> Result<tokio::task::JoinHandle<()>, Error> {
-    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
-    let local = listener.local_addr().map_err(|source| Error::Listen { address, source })?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Listen { address, source })?;
+    let local = listener
+        .local_addr()
+        .map_err(|source| Error::Listen { address, source })?;
     let token = Random::from_system().hex(40);
     ready.sim_url = Some(format!("http://{local}"));
     ready.sim_token = Some(token.clone());
-    Ok(tokio::spawn(serve(listener, door, Arc::from(token), stopped)))
+    Ok(tokio::spawn(serve(
+        listener,
+        door,
+        Arc::from(token),
+        stopped,
+    )))
 }
 
-async fn serve(listener: TcpListener, door: Arc<Door>, token: Arc<str>, mut stopped: watch::Receiver<bool>) {
+async fn serve(
+    listener: TcpListener,
+    door: Arc<Door>,
+    token: Arc<str>,
+    mut stopped: watch::Receiver<bool>,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -54,18 +68,35 @@ async fn serve(listener: TcpListener, door: Arc<Door>, token: Arc<str>, mut stop
         let Ok((stream, _)) = accepted else { continue };
         let (door, token) = (Arc::clone(&door), Arc::clone(&token));
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(Arc::clone(&door), Arc::clone(&token), request));
+            let service =
+                service_fn(|request| answer(Arc::clone(&door), Arc::clone(&token), request));
             // How a connection ended is the caller's affair.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
         });
     }
 }
 
-async fn answer(door: Arc<Door>, token: Arc<str>, request: Request<Incoming>) -> Result<Response<Sent>, Cut> {
-    let shown = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let shown = shown.strip_prefix("Bearer ").or_else(|| shown.strip_prefix("token ")).unwrap_or_default();
+async fn answer(
+    door: Arc<Door>,
+    token: Arc<str>,
+    request: Request<Incoming>,
+) -> Result<Response<Sent>, Cut> {
+    let shown = request
+        .headers()
+        .get("authorization")
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let shown = shown
+        .strip_prefix("Bearer ")
+        .or_else(|| shown.strip_prefix("token "))
+        .unwrap_or_default();
     if !same(shown.as_bytes(), token.as_bytes()) {
-        return Ok(respond(Reply::json(401, json!({ "message": "the token of the ready line is required" }))));
+        return Ok(respond(Reply::json(
+            401,
+            json!({ "message": "the token of the ready line is required" }),
+        )));
     }
     let (head, body) = request.into_parts();
     let body = match Limited::new(body, BODY_MAX).collect().await {
@@ -86,7 +117,12 @@ async fn answer(door: Arc<Door>, token: Arc<str>, request: Request<Incoming>) ->
             let order: Value = serde_json::from_slice(&body).unwrap_or_default();
             clock(&door, order["advance_seconds"].as_i64().unwrap_or_default())
         }
-        ("GET", "/_sim/journal") => Reply::ok(json!(door.gitea.journal().map(|journal| journal.exchanges()).unwrap_or_default())),
+        ("GET", "/_sim/journal") => Reply::ok(json!(
+            door.gitea
+                .journal()
+                .map(|journal| journal.exchanges())
+                .unwrap_or_default()
+        )),
         ("GET", "/_sim/tables") => tables(&door),
         _ => Reply::json(404, json!({ "message": "no such inspection" })),
     };
@@ -104,7 +140,12 @@ fn clock(door: &Door, seconds: i64) -> Reply {
 
 fn tables(door: &Door) -> Reply {
     let (counts, _) = door.gitea.write(|world, _, _| {
-        let rows = world.tables().into_iter().map(|table| (table.name().to_owned(), json!(table.dump().len().saturating_sub(1))));
+        let rows = world.tables().into_iter().map(|table| {
+            (
+                table.name().to_owned(),
+                json!(table.dump().len().saturating_sub(1)),
+            )
+        });
         rows.collect::<serde_json::Map<String, Value>>()
     });
     Reply::ok(Value::Object(counts))

@@ -65,12 +65,22 @@ impl Rows {
         let opened = Builder::new().set_cache_size(CACHE_BYTES).create(&path);
         let database = opened.map_err(|source| match source {
             DatabaseError::DatabaseAlreadyOpen => Error::InUse(folder.to_owned()),
-            source => Error::Database { path: folder.to_owned(), source: source.into() },
+            source => Error::Database {
+                path: folder.to_owned(),
+                source: source.into(),
+            },
         })?;
         let rows = Self { database };
-        let found = rows.format().map_err(|source| Error::Database { path: folder.to_owned(), source })?;
+        let found = rows.format().map_err(|source| Error::Database {
+            path: folder.to_owned(),
+            source,
+        })?;
         if found != FORMAT {
-            return Err(Error::Format { path: folder.to_owned(), found, wanted: FORMAT });
+            return Err(Error::Format {
+                path: folder.to_owned(),
+                found,
+                wanted: FORMAT,
+            });
         }
         Ok(rows)
     }
@@ -95,14 +105,28 @@ impl Rows {
 
     /// Reads all rows into a world; answers how many there were.
     pub(super) fn load(&self, folder: &Path, world: &mut World) -> Result<usize, Error> {
-        let broken = |source: Boxed| Error::Database { path: folder.to_owned(), source };
-        let read = self.database.begin_read().map_err(|source| broken(source.into()))?;
-        let rows = read.open_table(ROWS).map_err(|source| broken(source.into()))?;
+        let broken = |source: Boxed| Error::Database {
+            path: folder.to_owned(),
+            source,
+        };
+        let read = self
+            .database
+            .begin_read()
+            .map_err(|source| broken(source.into()))?;
+        let rows = read
+            .open_table(ROWS)
+            .map_err(|source| broken(source.into()))?;
         let mut count = 0;
         for row in rows.iter().map_err(|source| broken(source.into()))? {
             let (key, value) = row.map_err(|source| broken(source.into()))?;
             let (table, key) = key.value();
-            world.load(table, key, value.value()).map_err(|source| Error::Row { table: table.to_owned(), key, source })?;
+            world
+                .load(table, key, value.value())
+                .map_err(|source| Error::Row {
+                    table: table.to_owned(),
+                    key,
+                    source,
+                })?;
             count += 1;
         }
         Ok(count)
@@ -112,8 +136,16 @@ impl Rows {
     pub(super) fn into_writer(self) -> std::io::Result<(Box<dyn Storage>, Closer)> {
         let (work, queue) = channel();
         let database = self.database;
-        let writer = std::thread::Builder::new().name("forge-writer".into()).spawn(move || write_groups(&database, &queue))?;
-        Ok((Box::new(Writer { work: work.clone() }), Closer { work, writer: Some(writer) }))
+        let writer = std::thread::Builder::new()
+            .name("forge-writer".into())
+            .spawn(move || write_groups(&database, &queue))?;
+        Ok((
+            Box::new(Writer { work: work.clone() }),
+            Closer {
+                work,
+                writer: Some(writer),
+            },
+        ))
     }
 }
 
@@ -162,7 +194,11 @@ fn write_groups(database: &Database, queue: &Receiver<Work>) {
                 Work::Store(changes, report) => group.push((changes, report)),
                 Work::Close => closing = true,
             }
-            next = if closing || group.len() >= GROUP_MAX { None } else { queue.try_recv().ok() };
+            next = if closing || group.len() >= GROUP_MAX {
+                None
+            } else {
+                queue.try_recv().ok()
+            };
         }
         let stored = store(database, &group).is_ok();
         for (_, report) in group {
@@ -175,7 +211,10 @@ fn write_groups(database: &Database, queue: &Receiver<Work>) {
     }
 }
 
-fn store(database: &Database, group: &[(Vec<RowChange>, oneshot::Sender<bool>)]) -> Result<(), Boxed> {
+fn store(
+    database: &Database,
+    group: &[(Vec<RowChange>, oneshot::Sender<bool>)],
+) -> Result<(), Boxed> {
     if group.is_empty() {
         return Ok(());
     }

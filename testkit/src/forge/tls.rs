@@ -12,9 +12,14 @@ use super::server::Acceptor;
 
 /// What accepts TLS connections, if there is a certificate.
 pub(super) fn acceptor(files: Option<&(PathBuf, PathBuf)>) -> Result<Option<Acceptor>, Error> {
-    let Some((chain, key)) = files else { return Ok(None) };
-    let broken = |path: &Path, source: Box<dyn std::error::Error + Send + Sync>| Error::Certificate(path.to_owned(), source);
-    let certificates = CertificateDer::pem_file_iter(chain).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let Some((chain, key)) = files else {
+        return Ok(None);
+    };
+    let broken = |path: &Path, source: Box<dyn std::error::Error + Send + Sync>| {
+        Error::Certificate(path.to_owned(), source)
+    };
+    let certificates =
+        CertificateDer::pem_file_iter(chain).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let certificates = certificates.map_err(|source| broken(chain, source.into()))?;
     let private = PrivateKeyDer::from_pem_file(key).map_err(|source| broken(key, source.into()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());

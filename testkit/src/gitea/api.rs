@@ -149,7 +149,9 @@ fn collapsed(path: &str) -> String {
 /// Whether a call is answered from memory alone, so that no thread of its own is worth the while.
 #[must_use]
 pub fn is_quick(call: &Call) -> bool {
-    let with_password = call.header("authorization").is_some_and(|value| value.len() > 5 && value[..5].eq_ignore_ascii_case("basic"));
+    let with_password = call
+        .header("authorization")
+        .is_some_and(|value| value.len() > 5 && value[..5].eq_ignore_ascii_case("basic"));
     let parts = call.path.split('/').filter(|part| !part.is_empty()).count();
     let short = call.method == "GET" && call.path.starts_with("/api/") && parts <= 5;
     !with_password && (short || call.path.starts_with("/api/actions/"))

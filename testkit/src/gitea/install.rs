@@ -65,13 +65,27 @@ fn recover_repository(world: &mut World, git: &super::Git, repo: i64, effects: &
     for (name, id) in &found {
         let from = known.ids.get(name).map_or(ZERO_ID, String::as_str);
         if from != id && git.object(repo, id).is_ok() {
-            moves.push(Move { name: name.clone(), from: from.to_owned(), to: id.clone() });
+            moves.push(Move {
+                name: name.clone(),
+                from: from.to_owned(),
+                to: id.clone(),
+            });
         }
     }
-    let gone = known.ids.iter().filter(|(name, _)| !found.contains_key(*name));
-    moves.extend(gone.map(|(name, id)| Move { name: name.clone(), from: id.clone(), to: ZERO_ID.into() }));
+    let gone = known
+        .ids
+        .iter()
+        .filter(|(name, _)| !found.contains_key(*name));
+    moves.extend(gone.map(|(name, id)| Move {
+        name: name.clone(),
+        from: id.clone(),
+        to: ZERO_ID.into(),
+    }));
     for step in moves {
-        let owner = world.repos.get(repo).map_or(ACTIONS_USER, |repo| repo.owner);
+        let owner = world
+            .repos
+            .get(repo)
+            .map_or(ACTIONS_USER, |repo| repo.owner);
         pushes::record(world, git, repo, &step, owner, PushedBy::Recovery, effects);
     }
     git.remove_leftovers(repo);
@@ -79,9 +93,15 @@ fn recover_repository(world: &mut World, git: &super::Git, repo: i64, effects: &
 
 /// Folders whose records are gone: a deletion was stored, and then came the crash.
 fn remove_strangers(git: &super::Git, repos: &[i64]) {
-    let Ok(entries) = std::fs::read_dir(git.root()) else { return };
+    let Ok(entries) = std::fs::read_dir(git.root()) else {
+        return;
+    };
     for entry in entries.filter_map(Result::ok) {
-        let id = entry.file_name().to_string_lossy().strip_suffix(".git").and_then(|id| id.parse::<i64>().ok());
+        let id = entry
+            .file_name()
+            .to_string_lossy()
+            .strip_suffix(".git")
+            .and_then(|id| id.parse::<i64>().ok());
         if let Some(id) = id.filter(|id| !repos.contains(id)) {
             git.remove(id);
         }

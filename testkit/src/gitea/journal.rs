@@ -17,8 +17,20 @@ const KEPT: usize = 2_000;
 const REDACTED: &str = "[redacted]";
 /// Members that nobody may read later.
 const SECRETS: [&str; 14] = [
-    "password", "sha1", "token", "secret", "data", "value", "auth_password", "auth_token", "authorization_header", "otp", "access_token",
-    "private_key", "client_secret", "jwt",
+    "password",
+    "sha1",
+    "token",
+    "secret",
+    "data",
+    "value",
+    "auth_password",
+    "auth_token",
+    "authorization_header",
+    "otp",
+    "access_token",
+    "private_key",
+    "client_secret",
+    "jwt",
 ];
 
 /// The record of what was asked and answered.
@@ -34,20 +46,38 @@ impl Journal {
     /// # Errors
     /// When the file cannot be made.
     pub fn to_file(path: &Path) -> io::Result<Self> {
-        Ok(Self { file: Some(Mutex::new(File::create(path)?)), ..Self::default() })
+        Ok(Self {
+            file: Some(Mutex::new(File::create(path)?)),
+            ..Self::default()
+        })
     }
 
     /// Everything seen, oldest first.
     #[must_use]
     pub fn exchanges(&self) -> Vec<Value> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
     }
 
     /// Everything seen, as `METHOD path -> status`, for assertions that are easy to read.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        self.exchanges().iter().map(|e| format!("{} {} -> {}", text(&e["method"]), text(&e["path"]), e["status"])).collect()
+        self.exchanges()
+            .iter()
+            .map(|e| {
+                format!(
+                    "{} {} -> {}",
+                    text(&e["method"]),
+                    text(&e["path"]),
+                    e["status"]
+                )
+            })
+            .collect()
     }
 
     /// Records one exchange.
@@ -55,7 +85,10 @@ impl Journal {
         let entry = entry(call, reply);
         if let Some(file) = &self.file {
             // A full disk must not stop the forge.
-            let _ = writeln!(file.lock().unwrap_or_else(PoisonError::into_inner), "{entry}");
+            let _ = writeln!(
+                file.lock().unwrap_or_else(PoisonError::into_inner),
+                "{entry}"
+            );
             return;
         }
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -78,9 +111,14 @@ fn entry(call: &Call, reply: &Reply) -> Value {
         let body = serde_json::from_slice(&call.body).unwrap_or_else(|_| json!("[not JSON]"));
         entry.insert("body".into(), redacted(body));
     } else if kind.contains("form-urlencoded") {
-        entry.insert("form".into(), fields(super::call::pairs(&String::from_utf8_lossy(&call.body)).into_iter()));
+        entry.insert(
+            "form".into(),
+            fields(super::call::pairs(&String::from_utf8_lossy(&call.body)).into_iter()),
+        );
     } else if kind.contains("multipart") {
-        let parts = super::bind::multipart(kind, &call.body).into_iter().map(|part| (part.name, part.file.unwrap_or_default()));
+        let parts = super::bind::multipart(kind, &call.body)
+            .into_iter()
+            .map(|part| (part.name, part.file.unwrap_or_default()));
         entry.insert("form".into(), fields(parts));
     }
     entry.insert("status".into(), json!(reply.status));
@@ -91,7 +129,11 @@ fn entry(call: &Call, reply: &Reply) -> Value {
 }
 
 fn fields(pairs: impl Iterator<Item = (String, String)>) -> Value {
-    redacted(Value::Object(pairs.map(|(name, value)| (name, Value::String(value))).collect()))
+    redacted(Value::Object(
+        pairs
+            .map(|(name, value)| (name, Value::String(value)))
+            .collect(),
+    ))
 }
 
 fn redacted(value: Value) -> Value {
@@ -99,7 +141,14 @@ fn redacted(value: Value) -> Value {
         Value::Object(members) => {
             let hide = |(name, value): (String, Value)| {
                 let secret = value.is_string() && SECRETS.contains(&name.as_str());
-                (name, if secret { Value::from(REDACTED) } else { redacted(value) })
+                (
+                    name,
+                    if secret {
+                        Value::from(REDACTED)
+                    } else {
+                        redacted(value)
+                    },
+                )
             };
             Value::Object(members.into_iter().map(hide).collect())
         }
@@ -114,8 +163,14 @@ mod tests {
 
     #[test]
     fn secrets_do_not_reach_the_journal() {
-        let call = Call::new("POST", "/api/v1/x?token=abc").with_json(&json!({ "password": "hunter2", "name": "n" }));
+        let call = Call::new("POST", "/api/v1/x?token=abc")
+            .with_json(&json!({ "password": "hunter2", "name": "n" }));
         let text = entry(&call, &Reply::ok(json!([{ "sha1": "0123" }]))).to_string();
-        assert!(!text.contains("hunter2") && !text.contains("abc") && !text.contains("0123") && text.contains("\"n\""));
+        assert!(
+            !text.contains("hunter2")
+                && !text.contains("abc")
+                && !text.contains("0123")
+                && text.contains("\"n\"")
+        );
     }
 }

@@ -68,22 +68,37 @@ pub(crate) fn door(gitea: &Gitea, call: &Call) -> Option<Handled> {
         "info/refs" => Asked::Advertisement,
         rest => Asked::Exchange(Service::of(rest)?),
     };
-    let decode = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
+    let decode = |part: &str| {
+        percent_encoding::percent_decode_str(part)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
     let (owner, repo) = (decode(owner), decode(repo));
     let name = repo.strip_suffix(".git").unwrap_or(&repo).to_owned();
     Some(answer(gitea, call, &asked, &owner, &name).unwrap_or_else(Handled::from))
 }
 
-fn answer(gitea: &Gitea, call: &Call, asked: &Asked, owner: &str, name: &str) -> Result<Handled, Reply> {
+fn answer(
+    gitea: &Gitea,
+    call: &Call,
+    asked: &Asked,
+    owner: &str,
+    name: &str,
+) -> Result<Handled, Reply> {
     let service = match asked {
-        Asked::Exchange(_) if call.method != "POST" => return Err(Reply::empty(405).with_header("allow", "OPTIONS")),
+        Asked::Exchange(_) if call.method != "POST" => {
+            return Err(Reply::empty(405).with_header("allow", "OPTIONS"));
+        }
         Asked::Exchange(service) => *service,
-        Asked::Advertisement => Service::of(call.query("service").unwrap_or_default()).ok_or_else(|| Reply::empty(400))?,
+        Asked::Advertisement => Service::of(call.query("service").unwrap_or_default())
+            .ok_or_else(|| Reply::empty(400))?,
     };
     let guest = admit(gitea, call, service, owner, name)?;
     match asked {
         Asked::Advertisement => fetch::advertise(gitea, call, &guest, service).map(Handled::from),
-        Asked::Exchange(Service::UploadPack) => fetch::exchange(gitea, call, &guest).map(Handled::from),
+        Asked::Exchange(Service::UploadPack) => {
+            fetch::exchange(gitea, call, &guest).map(Handled::from)
+        }
         Asked::Exchange(Service::ReceivePack) => receive::exchange(gitea, call, &guest),
     }
 }
@@ -101,7 +116,13 @@ pub(crate) struct Guest {
     pub(crate) address: String,
 }
 
-fn admit(gitea: &Gitea, call: &Call, service: Service, owner: &str, name: &str) -> Result<Guest, Reply> {
+fn admit(
+    gitea: &Gitea,
+    call: &Call,
+    service: Service,
+    owner: &str,
+    name: &str,
+) -> Result<Guest, Reply> {
     let moved = gitea.read(|world, _| moved(world, call, owner, name));
     if let Some(moved) = moved {
         return Err(moved);
@@ -111,23 +132,43 @@ fn admit(gitea: &Gitea, call: &Call, service: Service, owner: &str, name: &str) 
         status => Reply::text(status, "This account is prohibited from signing in, please contact your site administrator.\n"),
     })?;
     if let Some(doer) = &doer {
-        gitea.check_password_change(doer).map_err(|_| Reply::text(403, "You must change your password.\n"))?;
+        gitea
+            .check_password_change(doer)
+            .map_err(|_| Reply::text(403, "You must change your password.\n"))?;
     }
     gitea.read(|world, _| let_in(world, call, service, owner, name, doer))
 }
 
-fn let_in(world: &World, call: &Call, service: Service, owner: &str, name: &str, doer: Option<Doer>) -> Result<Guest, Reply> {
-    let Some((owner, account)) = world.owner(owner) else { return Err(Reply::bytes(404, PLAIN, "Not found.\n")) };
+fn let_in(
+    world: &World,
+    call: &Call,
+    service: Service,
+    owner: &str,
+    name: &str,
+    doer: Option<Doer>,
+) -> Result<Guest, Reply> {
+    let Some((owner, account)) = world.owner(owner) else {
+        return Err(Reply::bytes(404, PLAIN, "Not found.\n"));
+    };
     let repo = world.repo_of(owner, name).map(|(_, repo)| repo);
     let is_push = service == Service::ReceivePack;
     let is_open = repo.is_some_and(|repo| !is_push && permission::access(world, None, repo).any());
     if doer.is_none() && !is_open {
-        return Err(Reply::text(401, "Unauthorized\n").with_header("www-authenticate", "Basic realm=\"Gitea\""));
+        return Err(Reply::text(401, "Unauthorized\n")
+            .with_header("www-authenticate", "Basic realm=\"Gitea\""));
     }
     let Some(repo) = repo else {
-        let whose = if account.is_organization() { "organizations" } else { "users" };
+        let whose = if account.is_organization() {
+            "organizations"
+        } else {
+            "users"
+        };
         return Err(if is_push {
-            Reply::bytes(403, PLAIN, format!("Push to create is not enabled for {whose}."))
+            Reply::bytes(
+                403,
+                PLAIN,
+                format!("Push to create is not enabled for {whose}."),
+            )
         } else {
             Reply::bytes(404, PLAIN, "Repository not found")
         });
@@ -147,11 +188,18 @@ fn let_in(world: &World, call: &Call, service: Service, owner: &str, name: &str,
         return Err(Reply::bytes(403, PLAIN, "mirror repository is read-only"));
     }
     let address = format!("{}/{}", call.base, permission::full_name(world, repo));
-    Ok(Guest { doer, repo: repo.id, may_write: access.to(Unit::Code) >= Mode::Write, address })
+    Ok(Guest {
+        doer,
+        repo: repo.id,
+        may_write: access.to(Unit::Code) >= Mode::Write,
+        address,
+    })
 }
 
 fn scope_allows(doer: Option<&Doer>, repo: &Repository, is_push: bool) -> bool {
-    let Some(scopes) = doer.and_then(Doer::scopes) else { return true };
+    let Some(scopes) = doer.and_then(Doer::scopes) else {
+        return true;
+    };
     let level = if is_push { Level::Write } else { Level::Read };
     scopes.covers(&[Category::Repository], level) && !(scopes.public_only && repo.private)
 }
@@ -159,17 +207,33 @@ fn scope_allows(doer: Option<&Doer>, repo: &Repository, is_push: bool) -> bool {
 /// The redirection of an old name.
 fn moved(world: &World, call: &Call, owner: &str, name: &str) -> Option<Reply> {
     let rest = call.path.trim_start_matches('/').splitn(3, '/').nth(2)?;
-    let query: Vec<String> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    let query: Vec<String> = call
+        .query
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let query = if query.is_empty() {
+        String::new()
+    } else {
+        format!("?{}", query.join("&"))
+    };
     let (status, target) = match world.owner(owner) {
         None => {
-            let found = world.redirects.find(&owner.to_lowercase()).and_then(|redirect| world.owners.get(redirect.owner))?;
+            let found = world
+                .redirects
+                .find(&owner.to_lowercase())
+                .and_then(|redirect| world.owners.get(redirect.owner))?;
             (307, format!("/{}/{name}.git/{rest}", found.login))
         }
         Some((owner, _)) if world.repo_of(owner, name).is_none() => {
-            let redirect = world.repo_redirects.find(&Repository::index_of(owner, name))?;
+            let redirect = world
+                .repo_redirects
+                .find(&Repository::index_of(owner, name))?;
             let repo = world.repos.get(redirect.repo)?;
-            (301, format!("/{}/{rest}", permission::full_name(world, repo)))
+            (
+                301,
+                format!("/{}/{rest}", permission::full_name(world, repo)),
+            )
         }
         Some(_) => return None,
     };

@@ -105,7 +105,7 @@ pub fn user(world: &World, base: &str, user: &Owner, view: View) -> Value {
         "is_admin": full && user.admin,
         "last_login": last_login,
         "created": rfc3339(user.created),
-        "restricted": full && user.restricted,
+        "restricted": user.restricted,
         "active": full && user.active,
         "prohibit_login": full && user.prohibit_login,
         "location": user.location,

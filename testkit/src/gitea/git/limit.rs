@@ -19,7 +19,10 @@ pub(super) struct Places {
 
 impl Default for Places {
     fn default() -> Self {
-        Self { free: Mutex::new(PLACES), freed: Condvar::new() }
+        Self {
+            free: Mutex::new(PLACES),
+            freed: Condvar::new(),
+        }
     }
 }
 
@@ -32,7 +35,9 @@ impl Git {
     pub(crate) fn place(&self) -> Option<Place> {
         let places = &self.shared.places;
         let free = places.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = places.freed.wait_timeout_while(free, PATIENCE, |free| *free == 0);
+        let waited = places
+            .freed
+            .wait_timeout_while(free, PATIENCE, |free| *free == 0);
         let (mut free, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         if timeout.timed_out() && *free == 0 {
             return None;

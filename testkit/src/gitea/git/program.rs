@@ -60,13 +60,28 @@ pub(super) fn piped(folder: &Path, arguments: &[&str]) -> io::Result<Child> {
 }
 
 /// Runs a service of git to its end.
-pub(crate) fn output(folder: &Path, arguments: &[&str], protocol: Option<&str>) -> io::Result<Output> {
-    service(folder, arguments, protocol).stdin(Stdio::null()).stderr(Stdio::null()).output()
+pub(crate) fn output(
+    folder: &Path,
+    arguments: &[&str],
+    protocol: Option<&str>,
+) -> io::Result<Output> {
+    service(folder, arguments, protocol)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
 }
 
 /// A service of git to talk with.
-pub(crate) fn conversation(folder: &Path, arguments: &[&str], protocol: Option<&str>) -> io::Result<Child> {
-    service(folder, arguments, protocol).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
+pub(crate) fn conversation(
+    folder: &Path,
+    arguments: &[&str],
+    protocol: Option<&str>,
+) -> io::Result<Child> {
+    service(folder, arguments, protocol)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 fn service(folder: &Path, arguments: &[&str], protocol: Option<&str>) -> Command {

@@ -60,11 +60,14 @@ impl Scene<'_> {
             Need::NotArchived => self.check_archived(world),
             Need::HasCommits => self.check_commits(world),
             Need::UnitOn(units) => self.check_unit(world, units),
-            Need::OrgOwner => allow(
-                self.is_admin() || permission::owns_organization(world, self.doer_id(), self.owner),
-                403,
-                "Must be an organization owner",
-            ),
+            Need::OrgOwner => {
+                let owns = self.is_admin()
+                    || permission::owns_organization(world, self.doer_id(), self.owner);
+                if !owns && self.team != 0 {
+                    return Err(Reply::not_found());
+                }
+                allow(owns, 403, "Must be an organization owner")
+            }
             Need::OrgMember => allow(
                 self.is_admin() || permission::is_member(world, self.doer_id(), self.owner),
                 403,

@@ -128,10 +128,10 @@ impl Scene<'_> {
 
     /// 307 to the same path with the new name, if somebody once had the old one.
     fn moved_owner(&self, world: &World, name: &str) -> Option<Reply> {
-        let owner = world
-            .redirects
-            .find(&name.to_lowercase())
-            .and_then(|redirect| world.owners.get(redirect.owner))?;
+        let redirect = world.redirects.find(&name.to_lowercase())?;
+        let Some(owner) = world.owners.get(redirect.owner) else {
+            return Some(Reply::text(404, "user does not exist\n"));
+        };
         if !permission::sees_owner(world, self.doer.as_ref(), owner) {
             return Some(Reply::text(404, "user does not exist\n"));
         }

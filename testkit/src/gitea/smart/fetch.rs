@@ -7,17 +7,26 @@ use flate2::read::GzDecoder;
 
 use super::packet::{FLUSH, line};
 use super::{Guest, Service};
+use crate::gitea::Gitea;
 use crate::gitea::call::Call;
 use crate::gitea::git::{Place, program};
 use crate::gitea::reply::{Body, Reply};
-use crate::gitea::Gitea;
 
 /// The list of references with which every conversation begins.
-pub(super) fn advertise(gitea: &Gitea, call: &Call, guest: &Guest, service: Service) -> Result<Reply, Reply> {
+pub(super) fn advertise(
+    gitea: &Gitea,
+    call: &Call,
+    guest: &Guest,
+    service: Service,
+) -> Result<Reply, Reply> {
     let git = gitea.git();
     let _place = git.place().ok_or_else(busy)?;
     let protocol = protocol_of(call);
-    let listed = program::output(&git.folder(guest.repo), &[service.name(), "--stateless-rpc", "--advertise-refs", "."], protocol.as_deref());
+    let listed = program::output(
+        &git.folder(guest.repo),
+        &[service.name(), "--stateless-rpc", "--advertise-refs", "."],
+        protocol.as_deref(),
+    );
     let listed = listed.map_err(|_| Reply::error(500, ""))?;
     let mut body = line(format!("# service=git-{}\n", service.name()).as_bytes());
     body.extend_from_slice(FLUSH);
@@ -32,7 +41,10 @@ pub(super) fn advertise(gitea: &Gitea, call: &Call, guest: &Guest, service: Serv
 /// The version of the protocol that the client asks for, if it is one of git's words.
 fn protocol_of(call: &Call) -> Option<String> {
     let asked = call.header("git-protocol")?;
-    let plain = asked.len() < 256 && asked.chars().all(|letter| letter.is_ascii_alphanumeric() || "=:._-".contains(letter));
+    let plain = asked.len() < 256
+        && asked
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || "=:._-".contains(letter));
     plain.then(|| asked.to_owned())
 }
 
@@ -67,7 +79,9 @@ pub(super) fn body_of(call: &Call, service: Service) -> Result<Box<dyn Read + Se
     // Only reading tells whether this is gzip at all.
     let mut first = [0; 1];
     match inflated.read(&mut first) {
-        Ok(read) => Ok(Box::new(io::Cursor::new(first[..read].to_vec()).chain(inflated))),
+        Ok(read) => Ok(Box::new(
+            io::Cursor::new(first[..read].to_vec()).chain(inflated),
+        )),
         Err(_) => Err(Reply::empty(400)),
     }
 }
@@ -78,17 +92,33 @@ pub(super) fn exchange(gitea: &Gitea, call: &Call, guest: &Guest) -> Result<Repl
     let git = gitea.git();
     let place = git.place().ok_or_else(busy)?;
     let protocol = protocol_of(call);
-    let child = program::conversation(&git.folder(guest.repo), &["upload-pack", "--stateless-rpc", "."], protocol.as_deref());
+    let child = program::conversation(
+        &git.folder(guest.repo),
+        &["upload-pack", "--stateless-rpc", "."],
+        protocol.as_deref(),
+    );
     let mut child = child.map_err(|_| Reply::error(500, ""))?;
-    let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else { return Err(Reply::error(500, "")) };
-    let feeding = std::thread::Builder::new().name("upload-pack".into()).spawn(move || {
-        let mut body = body;
-        // Git may have heard enough before the end.
-        let _ = io::copy(&mut body, &mut input);
-    });
+    let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(Reply::error(500, ""));
+    };
+    let feeding = std::thread::Builder::new()
+        .name("upload-pack".into())
+        .spawn(move || {
+            let mut body = body;
+            // Git may have heard enough before the end.
+            let _ = io::copy(&mut body, &mut input);
+        });
     feeding.map_err(|_| Reply::error(500, ""))?;
-    let stream = Box::new(Answering { child, output, _place: place });
-    let reply = Reply { status: 200, headers: Vec::new(), body: Body::Stream("application/x-git-upload-pack-result", stream) };
+    let stream = Box::new(Answering {
+        child,
+        output,
+        _place: place,
+    });
+    let reply = Reply {
+        status: 200,
+        headers: Vec::new(),
+        body: Body::Stream("application/x-git-upload-pack-result", stream),
+    };
     Ok(uncached(reply))
 }
 

@@ -12,7 +12,9 @@ pub(super) type Packet<'b> = Option<&'b [u8]>;
 #[must_use]
 pub(super) fn split(body: &[u8]) -> Option<(Packet<'_>, &[u8])> {
     let digits = std::str::from_utf8(body.get(..4)?).ok()?;
-    let length = usize::from_str_radix(digits, 16).ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+    let length = usize::from_str_radix(digits, 16)
+        .ok()
+        .filter(|_| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
     match length {
         0 => Some((None, &body[4..])),
         1..=3 => None,
@@ -50,9 +52,20 @@ mod tests {
     #[test]
     fn lines_are_taken_from_the_front() {
         let body = b"0009helloab".as_slice();
-        assert_eq!(split(body), Some((Some(b"hello".as_slice()), b"ab".as_slice())));
+        assert_eq!(
+            split(body),
+            Some((Some(b"hello".as_slice()), b"ab".as_slice()))
+        );
         assert_eq!(split(b"0000x"), Some((None, b"x".as_slice())));
-        assert_eq!((split(b"0009hel"), split(b"zzzz"), split(b"0002"), split(b"+123")), (None, None, None, None));
+        assert_eq!(
+            (
+                split(b"0009hel"),
+                split(b"zzzz"),
+                split(b"0002"),
+                split(b"+123")
+            ),
+            (None, None, None, None)
+        );
         assert_eq!(line(b"hi"), b"0006hi");
     }
 }

@@ -42,9 +42,20 @@ pub(super) fn exchange(gitea: &Gitea, call: &Call, guest: &Guest) -> Result<Hand
     if push.commands.is_empty() {
         return Ok(uncached(Reply::bytes(200, RESULT, "")).into());
     }
-    let judged = gitea.read(|world, _| world.repos.get(guest.repo).map(|repo| judge(world, repo, guest, &push.commands)));
+    let judged = gitea.read(|world, _| {
+        world
+            .repos
+            .get(guest.repo)
+            .map(|repo| judge(world, repo, guest, &push.commands))
+    });
     let verdict = match judged {
-        None => return Err(Reply::bytes(404, "text/plain;charset=utf-8", "Repository not found")),
+        None => {
+            return Err(Reply::bytes(
+                404,
+                "text/plain;charset=utf-8",
+                "Repository not found",
+            ));
+        }
         Some(Verdict::None(text)) => return Ok(refused(&push, &text).into()),
         Some(Verdict::Some(verdict)) => verdict,
     };
@@ -56,8 +67,12 @@ pub(super) fn exchange(gitea: &Gitea, call: &Call, guest: &Guest) -> Result<Hand
     if let Some(quarantine) = quarantine {
         quarantine.accept().map_err(|_| Reply::error(500, ""))?;
     }
-    let (answer, receipt) = gitea.write(|world, git, effects| land(world, git, guest, &push, verdict, effects));
-    Ok(Handled { reply: uncached(Reply::bytes(200, RESULT, answer)), receipt })
+    let (answer, receipt) =
+        gitea.write(|world, git, effects| land(world, git, guest, &push, verdict, effects));
+    Ok(Handled {
+        reply: uncached(Reply::bytes(200, RESULT, answer)),
+        receipt,
+    })
 }
 
 const RESULT: &str = "application/x-git-receive-pack-result";
@@ -66,7 +81,9 @@ const RESULT: &str = "application/x-git-receive-pack-result";
 fn parse(body: &mut impl Read) -> Result<Option<Push>, Reply> {
     let mut push = Push::default();
     let mut budget = COMMANDS_MAX;
-    let Some(lines) = section(body, &mut budget)? else { return Ok(None) };
+    let Some(lines) = section(body, &mut budget)? else {
+        return Ok(None);
+    };
     for (at, mut text) in lines.into_iter().enumerate() {
         if at == 0
             && let Some((command, capabilities)) = text.clone().split_once('\0')
@@ -78,15 +95,29 @@ fn parse(body: &mut impl Read) -> Result<Option<Push>, Reply> {
             continue;
         }
         let mut parts = text.trim_end().splitn(3, ' ');
-        let (Some(from), Some(to), Some(name)) = (parts.next(), parts.next(), parts.next()) else { return Err(Reply::empty(400)) };
+        let (Some(from), Some(to), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(Reply::empty(400));
+        };
         if !crate::gitea::git::is_id(from) || !crate::gitea::git::is_id(to) {
             return Err(Reply::empty(400));
         }
-        push.commands.push(Command { name: name.to_owned(), from: from.to_owned(), to: to.to_owned() });
+        push.commands.push(Command {
+            name: name.to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+        });
     }
     if push.has("push-options") {
         let lines = section(body, &mut budget)?.unwrap_or_default();
-        push.options = lines.iter().map(|line| line.trim_end().split_once('=').unwrap_or((line.trim_end(), "true"))).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        push.options = lines
+            .iter()
+            .map(|line| {
+                line.trim_end()
+                    .split_once('=')
+                    .unwrap_or((line.trim_end(), "true"))
+            })
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
     }
     Ok(Some(push))
 }
@@ -102,32 +133,65 @@ fn section(body: &mut impl Read, budget: &mut usize) -> Result<Option<Vec<String
         let digits = String::from_utf8_lossy(&framed).into_owned();
         let length = usize::from_str_radix(&digits, 16).map_err(|_| Reply::empty(400))?;
         if length > 4 {
-            *budget = budget.checked_sub(length).ok_or_else(|| Reply::error(413, "too many commands"))?;
+            *budget = budget
+                .checked_sub(length)
+                .ok_or_else(|| Reply::error(413, "too many commands"))?;
             framed.resize(length, 0);
-            body.read_exact(&mut framed[4..]).map_err(|_| Reply::empty(400))?;
+            body.read_exact(&mut framed[4..])
+                .map_err(|_| Reply::empty(400))?;
         }
         match split(&framed) {
             Some((None, _)) => return Ok(Some(lines)),
-            Some((Some(text), _)) => lines.push(String::from_utf8_lossy(text).trim_end_matches('\n').to_owned()),
+            Some((Some(text), _)) => lines.push(
+                String::from_utf8_lossy(text)
+                    .trim_end_matches('\n')
+                    .to_owned(),
+            ),
             None => return Err(Reply::empty(400)),
         }
     }
 }
 
 fn refused(push: &Push, text: &str) -> Reply {
-    let outcome = push.commands.iter().map(|_| Some("pre-receive hook declined".to_owned())).collect();
-    uncached(Reply::bytes(200, RESULT, report::written(push, "ok", &outcome, &report::refusal(text), "")))
+    let outcome = push
+        .commands
+        .iter()
+        .map(|_| Some("pre-receive hook declined".to_owned()))
+        .collect();
+    uncached(Reply::bytes(
+        200,
+        RESULT,
+        report::written(push, "ok", &outcome, &report::refusal(text), ""),
+    ))
 }
 
 fn unpacked_badly(push: &Push, text: &str) -> Reply {
-    let outcome = push.commands.iter().map(|_| Some("unpacker error".to_owned())).collect();
+    let outcome = push
+        .commands
+        .iter()
+        .map(|_| Some("unpacker error".to_owned()))
+        .collect();
     let line = text.lines().next().unwrap_or("unpack failed").to_owned();
-    uncached(Reply::bytes(200, RESULT, report::written(push, &line, &outcome, "", "")))
+    uncached(Reply::bytes(
+        200,
+        RESULT,
+        report::written(push, &line, &outcome, "", ""),
+    ))
 }
 
 /// Stores the objects of a push beside the repository and checks that nothing is missing.
-fn take_in(git: &Git, repo: i64, push: &Push, body: Box<dyn Read + Send>) -> Result<Option<Quarantine>, String> {
-    let wanted: Vec<&str> = push.commands.iter().map(|command| command.to.as_str()).filter(|id| !is_zero(id)).collect();
+fn take_in(
+    git: &Git,
+    repo: i64,
+    push: &Push,
+    body: Box<dyn Read + Send>,
+) -> Result<Option<Quarantine>, String> {
+    let wanted: Vec<&str> = push
+        .commands
+        .iter()
+        .map(|command| command.to.as_str())
+        .filter(|id| !is_zero(id))
+        .collect();
     if wanted.is_empty() {
         return Ok(None);
     }
@@ -138,7 +202,14 @@ fn take_in(git: &Git, repo: i64, push: &Push, body: Box<dyn Read + Send>) -> Res
 }
 
 /// Moves the references; the answer says how each one fared.
-fn land(world: &mut World, git: &Git, guest: &Guest, push: &Push, verdict: Vec<Option<String>>, effects: &mut Effects) -> Vec<u8> {
+fn land(
+    world: &mut World,
+    git: &Git,
+    guest: &Guest,
+    push: &Push,
+    verdict: Vec<Option<String>>,
+    effects: &mut Effects,
+) -> Vec<u8> {
     let mut outcome = verdict;
     let before: String = push
         .commands
@@ -149,12 +220,23 @@ fn land(world: &mut World, git: &Git, guest: &Guest, push: &Push, verdict: Vec<O
         .collect();
     let was_empty = world.repos.get(guest.repo).is_none_or(|repo| repo.empty);
     if push.has("atomic") && !all_can_move(world, guest.repo, push, &outcome) {
-        outcome = outcome.into_iter().map(|reason| reason.or_else(|| Some("atomic push failure".into()))).collect();
+        outcome = outcome
+            .into_iter()
+            .map(|reason| reason.or_else(|| Some("atomic push failure".into())))
+            .collect();
     }
     let pusher = guest.doer.as_ref().map_or(0, |doer| doer.id);
     for (command, result) in push.commands.iter().zip(&mut outcome) {
         if result.is_none() {
-            let moved = pushes::move_reference(world, git, guest.repo, command, pusher, PushedBy::Git, effects);
+            let moved = pushes::move_reference(
+                world,
+                git,
+                guest.repo,
+                command,
+                pusher,
+                PushedBy::Git,
+                effects,
+            );
             *result = moved.err().map(|error| told(&error));
         }
     }
@@ -167,10 +249,15 @@ fn land(world: &mut World, git: &Git, guest: &Guest, push: &Push, verdict: Vec<O
 fn all_can_move(world: &World, repo: i64, push: &Push, outcome: &[Option<String>]) -> bool {
     let known = world.references.get(repo);
     let stands = |command: &Command| {
-        let have = known.and_then(|known| known.ids.get(&command.name)).map_or(crate::gitea::events::ZERO_ID, String::as_str);
+        let have = known
+            .and_then(|known| known.ids.get(&command.name))
+            .map_or(crate::gitea::events::ZERO_ID, String::as_str);
         have == command.from
     };
-    push.commands.iter().zip(outcome).all(|(command, reason)| reason.is_none() && stands(command))
+    push.commands
+        .iter()
+        .zip(outcome)
+        .all(|(command, reason)| reason.is_none() && stands(command))
 }
 
 fn told(error: &RefError) -> String {
@@ -182,17 +269,35 @@ fn told(error: &RefError) -> String {
 }
 
 /// What the post-receive hook prints; options that change the repository are carried out here.
-fn words(world: &mut World, guest: &Guest, push: &Push, outcome: &[Option<String>], was_empty: bool) -> String {
-    let moved: Vec<&Command> = push.commands.iter().zip(outcome).filter(|(_, reason)| reason.is_none()).map(|(command, _)| command).collect();
+fn words(
+    world: &mut World,
+    guest: &Guest,
+    push: &Push,
+    outcome: &[Option<String>],
+    was_empty: bool,
+) -> String {
+    let moved: Vec<&Command> = push
+        .commands
+        .iter()
+        .zip(outcome)
+        .filter(|(_, reason)| reason.is_none())
+        .map(|(command, _)| command)
+        .collect();
     if moved.is_empty() {
         return String::new();
     }
     let mut text = String::new();
-    let ordered = push.options.iter().any(|(name, _)| name == "repo.private" || name == "repo.template");
+    let ordered = push
+        .options
+        .iter()
+        .any(|(name, _)| name == "repo.private" || name == "repo.template");
     let obeyed = !ordered || obey(world, guest, push);
     if let Some(repo) = world.repos.get(guest.repo).filter(|_| obeyed && !was_empty) {
         for command in &moved {
-            let branch = command.name.strip_prefix("refs/heads/").filter(|branch| !is_zero(&command.to) && *branch != repo.default_branch);
+            let branch = command
+                .name
+                .strip_prefix("refs/heads/")
+                .filter(|branch| !is_zero(&command.to) && *branch != repo.default_branch);
             if let Some(branch) = branch {
                 text.push_str(&match pulls::open_of_branch(world, guest.repo, branch) {
                     Some(number) => report::reminder(&guest.address, number),
@@ -206,11 +311,18 @@ fn words(world: &mut World, guest: &Guest, push: &Push, outcome: &[Option<String
 
 /// Carries out `repo.private` and `repo.template`, for owners alone.
 fn obey(world: &mut World, guest: &Guest, push: &Push) -> bool {
-    let Some(repo) = world.repos.get(guest.repo) else { return false };
+    let Some(repo) = world.repos.get(guest.repo) else {
+        return false;
+    };
     if permission::access(world, guest.doer.as_ref(), repo).mode < Mode::Owner {
         return false;
     }
-    let value = |name: &str| push.options.iter().rfind(|(have, _)| have == name).map(|(_, value)| value == "true");
+    let value = |name: &str| {
+        push.options
+            .iter()
+            .rfind(|(have, _)| have == name)
+            .map(|(_, value)| value == "true")
+    };
     world.repos.update(guest.repo, |repo| {
         repo.private = value("repo.private").unwrap_or(repo.private);
         repo.template = value("repo.template").unwrap_or(repo.template);

@@ -7,7 +7,13 @@ use super::receive::{Command, Push};
 pub(super) type Outcome = Vec<Option<String>>;
 
 /// The whole answer to a push.
-pub(super) fn written(push: &Push, unpacked: &str, outcome: &Outcome, before: &str, after: &str) -> Vec<u8> {
+pub(super) fn written(
+    push: &Push,
+    unpacked: &str,
+    outcome: &Outcome,
+    before: &str,
+    after: &str,
+) -> Vec<u8> {
     let mut report = Vec::new();
     if push.has("report-status") || push.has("report-status-v2") {
         report.extend(line(format!("unpack {unpacked}\n").as_bytes()));
@@ -36,7 +42,10 @@ fn told(command: &Command, result: Option<&str>) -> String {
 /// A refusal of the whole push, as its hook prints it.
 #[must_use]
 pub(super) fn refusal(text: &str) -> String {
-    let lines: String = text.lines().map(|line| format!("error: {line}\n")).collect();
+    let lines: String = text
+        .lines()
+        .map(|line| format!("error: {line}\n"))
+        .collect();
     format!("\nerror: \n{lines}error: \n")
 }
 
@@ -55,5 +64,8 @@ pub(super) fn reminder(address: &str, number: i64) -> String {
 /// How many references were looked at.
 #[must_use]
 pub(super) fn count(references: usize) -> String {
-    format!("{} Processing {references} references\nProcessed {references} references in total\n", ".".repeat(references))
+    format!(
+        "{} Processing {references} references\nProcessed {references} references in total\n",
+        ".".repeat(references)
+    )
 }

@@ -17,7 +17,12 @@ pub(super) enum Verdict {
 }
 
 /// Judges the commands of a push before anything is stored.
-pub(super) fn judge(world: &World, repo: &Repository, guest: &Guest, commands: &[Command]) -> Verdict {
+pub(super) fn judge(
+    world: &World,
+    repo: &Repository,
+    guest: &Guest,
+    commands: &[Command],
+) -> Verdict {
     if !guest.may_write {
         return Verdict::None("User permission denied for writing.".into());
     }
@@ -29,13 +34,20 @@ pub(super) fn judge(world: &World, repo: &Repository, guest: &Guest, commands: &
     Verdict::Some(commands.iter().map(|command| update(command)).collect())
 }
 
-fn check(world: &World, repo: &Repository, doer: Option<&Doer>, command: &Command) -> Result<(), String> {
+fn check(
+    world: &World,
+    repo: &Repository,
+    doer: Option<&Doer>,
+    command: &Command,
+) -> Result<(), String> {
     if let Some(branch) = command.name.strip_prefix("refs/heads/")
         && is_zero(&command.to)
         && branch == repo.default_branch
         && !repo.empty
     {
-        return Err(format!("branch {branch} is the default branch and cannot be deleted"));
+        return Err(format!(
+            "branch {branch} is the default branch and cannot be deleted"
+        ));
     }
     if let Some(tag) = command.name.strip_prefix("refs/tags/")
         && !tags::may_touch(world, repo.id, doer.map_or(0, |doer| doer.id), tag)
@@ -50,5 +62,8 @@ fn update(command: &Command) -> Option<String> {
     if !git::is_ref_name(&command.name) || !command.name.starts_with("refs/") {
         return Some("funny refname".into());
     }
-    command.name.starts_with("refs/pull/").then(|| "hook declined".into())
+    command
+        .name
+        .starts_with("refs/pull/")
+        .then(|| "hook declined".into())
 }
