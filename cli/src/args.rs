@@ -1,6 +1,7 @@
 //! What was typed, as close to the flags as possible.
 
 pub(crate) mod forge;
+pub(crate) mod node;
 pub(crate) mod shell;
 
 use std::path::PathBuf;
@@ -82,6 +83,9 @@ pub(crate) struct ConnectArgs {
 pub(crate) enum Command {
     /// Serve a Gitea: to test against, or, with a folder, to keep repositories and run workflows
     Forge(forge::ForgeArgs),
+    /// Run a Proxmox VE API on this machine, with real or simulated containers
+    #[command(disable_version_flag = true)]
+    Node(node::NodeArgs),
     /// Write shell completions to standard output
     Completions(shell::CompletionsArgs),
     /// Write a man page for each command into a folder

@@ -1,6 +1,7 @@
 //! One file a command: arguments in, one library call, words out.
 
 mod forge;
+mod node;
 mod shell;
 
 use crate::{
@@ -18,6 +19,7 @@ pub(crate) async fn run(cli: Cli, environment: &Environment, output: &Output) ->
     let _ = environment;
     match cli.command {
         Command::Forge(args) => forge::forge(args, output).await,
+        Command::Node(args) => node::run(args, output).await,
         Command::Completions(args) => shell::completions(&args, output),
         Command::Man(args) => shell::man(&args, output),
     }
