@@ -41,20 +41,36 @@ done
 HOOK
 }
 
+# Runs a command in a mount namespace of its own, so that nobody else on the machine can keep its
+# mounts busy, and in memory where there is enough: unpacking is much writing of small files.
+apart() {
+  local work=$1
+  shift
+  # shellcheck disable=SC2016  # the inner shell expands these
+  unshare --mount --propagation private bash -euc '
+    work=$1; shift
+    if awk "/^MemAvailable:/ { exit \$2 < 2 * 1024 * 1024 }" /proc/meminfo; then
+      mount -t tmpfs -o mode=1777,size=1500m tmpfs "$work"
+    fi
+    export TMPDIR=$work
+    "$@"
+  ' apart "$work" "$@"
+}
+
 build() {
-  local out=$1 from hook partial
+  local out=$1 from work partial
   from=$(mirror)
   # Beside the result, so that it can be renamed; the suffix tells mmdebstrap what to write.
   partial="${out%.tar.zst}.$$.partial.tar.zst"
-  hook=$(mktemp)
+  work=$(mktemp -d)
+  chmod 755 "$work"
   # shellcheck disable=SC2064  # these names are meant now, not at the end
-  trap "rm -f '$hook' '$partial'" EXIT
-  cleaned >"$hook"
+  trap "rm -rf '$work' '$partial'" EXIT
   say "building $out: Debian $SUITE from ${from:-the default mirror}"
-  mmdebstrap --quiet --variant=apt --include="$PACKAGES" \
+  apart "$work" mmdebstrap --quiet --variant=apt --include="$PACKAGES" \
     --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --dpkgopt='path-exclude=/usr/share/doc/*' --customize-hook="sh $hook \"\$1\"" \
+    --dpkgopt='path-exclude=/usr/share/doc/*' --customize-hook="$(cleaned)" \
     "$SUITE" "$partial" ${from:+"$from"}
   mv "$partial" "$out"
 }
