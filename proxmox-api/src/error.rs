@@ -72,6 +72,8 @@ pub(crate) struct Breakage {
 pub enum ErrorKind {
     /// The guest, storage, volume, user, token or task is not there.
     NotFound,
+    /// There is no node of that name; what it holds is unknown, not absent.
+    UnknownNode,
     /// There is one of that name already.
     AlreadyExists,
     /// The guest is locked by a longer operation, e.g. a backup.
@@ -92,6 +94,8 @@ pub enum ErrorKind {
     SecondFactor,
     /// One or more parameters were refused; see [`Error::parameters`].
     InvalidParameter,
+    /// The guest is protected from being destroyed.
+    Protected,
     /// The cluster has no quorum and accepts no change.
     NoQuorum,
     /// The guest does not run.

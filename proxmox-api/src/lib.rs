@@ -45,6 +45,8 @@ pub mod wire;
 mod auth;
 mod client;
 mod error;
+#[cfg(test)]
+mod golden;
 mod request;
 mod response;
 mod retry;

@@ -9,8 +9,9 @@
 
 mod log;
 mod status;
+mod watch;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::api;
 use crate::client::Client;
@@ -22,6 +23,8 @@ use crate::wire::Params;
 
 pub use log::LogLine;
 pub use status::{TaskState, TaskStatus};
+pub(crate) use watch::Watch;
+pub use watch::{Poll, Wait};
 
 /// Lines of the log that a failure carries.
 const TAIL: usize = 10;
@@ -31,94 +34,6 @@ const TAIL: usize = 10;
 pub struct Task {
     client: Client,
     upid: Upid,
-}
-
-/// How long to wait for a task, and how often to look.
-///
-/// A duration alone means: that long, looking often at first and less often later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Wait {
-    limit: Duration,
-    poll: Poll,
-}
-
-/// How often to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Poll {
-    /// From a tenth of a second, a half more each time, up to two seconds.
-    #[default]
-    Adaptive,
-    /// Always after that time.
-    Every(Duration),
-}
-
-impl Wait {
-    /// At most that long.
-    #[must_use]
-    pub const fn up_to(limit: Duration) -> Self {
-        Self {
-            limit,
-            poll: Poll::Adaptive,
-        }
-    }
-
-    /// Looking that often.
-    #[must_use]
-    pub const fn polling(mut self, poll: Poll) -> Self {
-        self.poll = poll;
-        self
-    }
-
-    pub(crate) fn clock(self) -> Clock {
-        Clock {
-            wait: self,
-            started: Instant::now(),
-            polls: 0,
-        }
-    }
-}
-
-impl From<Duration> for Wait {
-    fn from(limit: Duration) -> Self {
-        Self::up_to(limit)
-    }
-}
-
-/// A wait that has begun.
-#[derive(Debug, Clone)]
-pub(crate) struct Clock {
-    wait: Wait,
-    started: Instant,
-    polls: i32,
-}
-
-impl Clock {
-    /// Lets time pass until the next look; false when there is none left.
-    pub(crate) async fn tick(&mut self) -> bool {
-        let left = self.wait.limit.saturating_sub(self.started.elapsed());
-        if left.is_zero() {
-            return false;
-        }
-        crate::wait::pause(self.pause().min(left)).await;
-        self.polls += 1;
-        true
-    }
-
-    /// The bound of the wait.
-    pub(crate) fn limit(&self) -> Duration {
-        self.wait.limit
-    }
-
-    fn pause(&self) -> Duration {
-        match self.wait.poll {
-            Poll::Every(time) => time,
-            Poll::Adaptive => Duration::from_millis(100)
-                .mul_f64(1.5_f64.powi(self.polls.min(8)))
-                .min(Duration::from_secs(2)),
-        }
-    }
 }
 
 /// How a task ended, if it did not fail.
@@ -167,12 +82,12 @@ impl Task {
     /// failed; [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) if it still runs, in which case
     /// it goes on running; and those of [`Task::status`].
     pub async fn wait(&self, wait: impl Into<Wait>) -> Result<TaskOutcome, Error> {
-        let mut clock = wait.into().clock();
+        let mut watch = wait.into().begin();
         loop {
-            match self.look().await? {
+            match self.look(&mut watch).await? {
                 Some(exit_status) => return self.outcome(&exit_status).await,
-                None if clock.tick().await => {}
-                None => return Err(self.overdue(clock.limit())),
+                None if watch.tick().await => {}
+                None => return Err(self.overdue(watch.limit())),
             }
         }
     }
@@ -189,12 +104,16 @@ impl Task {
     }
 
     /// The exit status, or nothing as long as the task runs.
-    async fn look(&self) -> Result<Option<String>, Error> {
-        let status = self.status().await?;
-        Ok(match status.state {
-            TaskState::Running => None,
-            // Between the end of the worker and the last line of its log there is no exit status.
-            TaskState::Stopped => status.exit_status,
+    async fn look(&self, watch: &mut Watch) -> Result<Option<String>, Error> {
+        let status = match self.status().await {
+            Err(error) if error.is_not_found() && watch.may_appear() => return Ok(None),
+            status => status?,
+        };
+        Ok(match (status.state, status.exit_status) {
+            (TaskState::Running, _) => None,
+            (TaskState::Stopped, Some(exit_status)) => Some(exit_status),
+            (TaskState::Stopped, None) if watch.may_speak() => None,
+            (TaskState::Stopped, None) => Some("it ended without an exit status".to_owned()),
         })
     }
 

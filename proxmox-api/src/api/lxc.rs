@@ -192,7 +192,7 @@ impl Container {
     /// # Errors
     /// [`ErrorKind::AlreadyRunning`](crate::ErrorKind::AlreadyRunning) if it runs and the
     /// parameters do not say to stop it; [`ErrorKind::NotFound`](crate::ErrorKind::NotFound);
-    /// [`ErrorKind::Server`](crate::ErrorKind::Server) if it is protected.
+    /// [`ErrorKind::Protected`](crate::ErrorKind::Protected).
     pub async fn destroy(&self, destroy: &Destroy) -> Result<Task, Error> {
         self.task(&api::DESTROY_CONTAINER, destroy.params()).await
     }

@@ -52,7 +52,7 @@ impl Node {
     /// Upstream: `GET /nodes/{node}/status`. Privilege: `Sys.Audit` on `/nodes/{node}`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a node that nobody knows.
+    /// [`ErrorKind::UnknownNode`](crate::ErrorKind::UnknownNode).
     pub async fn status(&self) -> Result<NodeStatus, Error> {
         self.client
             .get(&self.request(&api::NODE_STATUS, Params::default()))
@@ -64,7 +64,7 @@ impl Node {
     /// Upstream: `GET /nodes/{node}/lxc`. Privilege: `VM.Audit` on each.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a node that nobody knows.
+    /// [`ErrorKind::UnknownNode`](crate::ErrorKind::UnknownNode).
     pub async fn list_containers(&self) -> Result<Vec<ContainerEntry>, Error> {
         self.client
             .get(&self.request(&api::LIST_CONTAINERS, Params::default()))

@@ -34,13 +34,15 @@ const TEXTS: &[(&str, ErrorKind)] = &[
     ("running container", ErrorKind::AlreadyRunning),
     ("if the CT is running", ErrorKind::AlreadyRunning),
     ("not running", ErrorKind::NotRunning),
+    // PVE::Cluster::remote_node_ip for a node that nobody knows
+    ("hostname lookup '", ErrorKind::UnknownNode),
+    ("failed to get address info for", ErrorKind::UnknownNode),
+    // PVE::AbstractConfig::check_protection
+    ("protection mode enabled", ErrorKind::Protected),
     // PVE::AbstractConfig::load_config, PVE::Storage, PVE::AccessControl
     ("does not exist", ErrorKind::NotFound),
     ("no such ", ErrorKind::NotFound),
     ("No such storage", ErrorKind::NotFound),
-    // PVE::Cluster::remote_node_ip for a node that nobody knows
-    ("hostname lookup '", ErrorKind::NotFound),
-    ("failed to get address info for", ErrorKind::NotFound),
 ];
 
 /// Reasons for refusing a parameter that say something about the world, not about the parameter.

@@ -6,7 +6,7 @@ use futures_util::stream::{self, BoxStream};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Clock, Task, Wait};
+use super::{Task, Wait, Watch};
 use crate::api;
 use crate::error::Error;
 use crate::wire::{Params, lax};
@@ -45,7 +45,7 @@ impl<'de> Deserialize<'de> for Page {
 /// How far a reader of the log has come.
 struct Reader {
     task: Task,
-    clock: Clock,
+    watch: Watch,
     next: u64,
     ready: VecDeque<LogLine>,
     phase: Phase,
@@ -72,7 +72,7 @@ impl Task {
     pub fn follow(&self, wait: impl Into<Wait>) -> BoxStream<'static, Result<LogLine, Error>> {
         let reader = Reader {
             task: self.clone(),
-            clock: wait.into().clock(),
+            watch: wait.into().begin(),
             next: 0,
             ready: VecDeque::new(),
             phase: Phase::Running,
@@ -149,10 +149,10 @@ impl Reader {
     async fn look(&mut self) -> Result<(), Error> {
         if self.phase == Phase::Draining {
             self.phase = Phase::Done;
-        } else if self.task.look().await?.is_some() {
+        } else if self.task.look(&mut self.watch).await?.is_some() {
             self.phase = Phase::Draining;
-        } else if !self.clock.tick().await {
-            return Err(self.task.overdue(self.clock.limit()));
+        } else if !self.watch.tick().await {
+            return Err(self.task.overdue(self.watch.limit()));
         }
         Ok(())
     }
