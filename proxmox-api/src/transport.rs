@@ -307,20 +307,16 @@ fn broken(request: &Request, error: reqwest::Error) -> Error {
 }
 
 /// The verifier's own error, wherever in the chain it hides.
-fn rejected(error: &reqwest::Error) -> Option<Rejected> {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = next {
-        // An `io::Error` does not name what it wraps as its source.
-        let inner = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        let tls = inner
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            .or_else(|| error.downcast_ref::<rustls::Error>());
-        if let Some(found) = tls.and_then(Rejected::of) {
-            return Some(found);
-        }
-        next = error.source();
+fn rejected(error: &(dyn StdError + 'static)) -> Option<Rejected> {
+    if let Some(found) = error.downcast_ref::<rustls::Error>().and_then(Rejected::of) {
+        return Some(found);
     }
-    None
+    // An `io::Error` does not name what it wraps as its source, and may wrap another one.
+    let wrapped = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref);
+    if let Some(found) = wrapped.and_then(|wrapped| rejected(wrapped)) {
+        return Some(found);
+    }
+    rejected(error.source()?)
 }
