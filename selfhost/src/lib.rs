@@ -1,1 +1,4 @@
-//! Placeholder of the crate root.
+//! From an empty node to a forge that maintains itself.
+
+mod process;
+pub mod runner;
