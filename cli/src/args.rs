@@ -1,5 +1,6 @@
 //! What was typed, as close to the flags as possible.
 
+pub(crate) mod fleet;
 pub(crate) mod forge;
 pub(crate) mod node;
 pub(crate) mod shell;
@@ -64,7 +65,7 @@ pub(crate) struct FleetArgs {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ConnectArgs {
-    /// Address of the API, such as https://pve1:8006 [env: `PROXMOX_CI_URL`]
+    /// Address of the API, such as `https://pve1:8006` [env: `PROXMOX_CI_URL`]
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<String>,
     /// SHA-256 fingerprint of the server's certificate [env: `PROXMOX_CI_FINGERPRINT`]
@@ -81,6 +82,22 @@ pub(crate) struct ConnectArgs {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Make a fleet repository that passes `check`
+    Init(fleet::InitArgs),
+    /// Say everything that is wrong with a fleet repository, without asking any server
+    Check(fleet::CheckArgs),
+    /// Show what would be done
+    Plan(fleet::PlanArgs),
+    /// Make the world what the fleet says, layer by layer
+    Apply(fleet::ApplyArgs),
+    /// Show what stands there now
+    Status(fleet::StatusArgs),
+    /// Run a command in a container
+    Exec(fleet::ExecArgs),
+    /// Destroy one container of the fleet
+    Destroy(fleet::DestroyArgs),
+    /// Show each value of a container, and where it came from
+    Config(fleet::ConfigArgs),
     /// Serve a Gitea: to test against, or, with a folder, to keep repositories and run workflows
     Forge(forge::ForgeArgs),
     /// Run a Proxmox VE API on this machine, with real or simulated containers

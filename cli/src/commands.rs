@@ -1,8 +1,16 @@
 //! One file a command: arguments in, one library call, words out.
 
+mod apply;
+mod check;
+mod config;
+mod destroy;
+mod exec;
 mod forge;
+mod init;
 mod node;
+mod plan;
 mod shell;
+mod status;
 
 use crate::{
     args::{Cli, Command},
@@ -16,8 +24,15 @@ pub(crate) type Outcome = Result<Code, Failure>;
 
 /// Runs the command that was typed.
 pub(crate) async fn run(cli: Cli, environment: &Environment, output: &Output) -> Outcome {
-    let _ = environment;
     match cli.command {
+        Command::Init(args) => init::init(&args, environment, output),
+        Command::Check(args) => check::check(&args, environment, output).await,
+        Command::Plan(args) => plan::plan(&args, environment, output).await,
+        Command::Apply(args) => apply::apply(&args, environment, output).await,
+        Command::Status(args) => status::status(&args, environment, output).await,
+        Command::Exec(args) => exec::exec(&args, environment, output).await,
+        Command::Destroy(args) => destroy::destroy(&args, environment, output).await,
+        Command::Config(args) => config::config(&args, environment, output).await,
         Command::Forge(args) => forge::forge(args, output).await,
         Command::Node(args) => node::run(args, output).await,
         Command::Completions(args) => shell::completions(&args, output),

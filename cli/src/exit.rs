@@ -18,45 +18,74 @@ Exit codes:
   76  the server is not the one that was pinned (certificate or ssh host key)
   77  the server denies it: wrong or expired token, or a privilege that is missing
   78  a setting is missing or wrong (address, fingerprint, token file)
+`exec` ends with the code of its command.
 
 Environment:
   PROXMOX_CI_FLEET, PROXMOX_CI_URL, PROXMOX_CI_FINGERPRINT, PROXMOX_CI_CA_FILE,
-  PROXMOX_CI_TOKEN_FILE stand for the flags of these names; NO_COLOR turns colour off.";
+  PROXMOX_CI_TOKEN_FILE, PROXMOX_CI_SSH_KEY stand for the flags of these names; NO_COLOR turns colour off.";
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     /// Done, or nothing to do.
-    Ok = 0,
+    Ok,
     /// Something unexpected.
-    Unexpected = 1,
+    Unexpected,
     /// `plan --detailed-exitcode` found changes.
-    Changes = 2,
+    Changes,
     /// Some actions failed; what did not depend on them was done.
-    Failed = 3,
+    Failed,
     /// Refused before anything was changed.
-    Refused = 4,
+    Refused,
     /// The command line is wrong (sysexits `EX_USAGE`).
-    Usage = 64,
+    Usage,
     /// The fleet repository is wrong (`EX_DATAERR`).
-    Fleet = 65,
+    Fleet,
     /// The server cannot be reached (`EX_UNAVAILABLE`).
-    Unavailable = 69,
+    Unavailable,
     /// A file cannot be written (`EX_CANTCREAT`).
-    CannotWrite = 73,
+    CannotWrite,
     /// Another run holds the lock (`EX_TEMPFAIL`).
-    Busy = 75,
+    Busy,
     /// The server is not the one that was pinned (`EX_PROTOCOL`).
-    Untrusted = 76,
+    Untrusted,
     /// The server denies it (`EX_NOPERM`).
-    Denied = 77,
+    Denied,
     /// A setting is missing or wrong (`EX_CONFIG`).
-    Settings = 78,
+    Settings,
+    /// `exec`: the command's own exit code.
+    OfCommand(u8),
+}
+
+impl Code {
+    /// The exit code of a command that ran in a guest.
+    pub(crate) fn of_command(code: i32) -> Self {
+        u8::try_from(code).map_or(Self::Unexpected, Self::OfCommand)
+    }
+
+    const fn number(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Unexpected => 1,
+            Self::Changes => 2,
+            Self::Failed => 3,
+            Self::Refused => 4,
+            Self::Usage => 64,
+            Self::Fleet => 65,
+            Self::Unavailable => 69,
+            Self::CannotWrite => 73,
+            Self::Busy => 75,
+            Self::Untrusted => 76,
+            Self::Denied => 77,
+            Self::Settings => 78,
+            Self::OfCommand(code) => code,
+        }
+    }
 }
 
 impl From<Code> for ExitCode {
     fn from(code: Code) -> Self {
-        Self::from(code as u8)
+        Self::from(code.number())
     }
 }
 

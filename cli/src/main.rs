@@ -1,9 +1,13 @@
 //! `proxmox-ci`: arguments in, one library call, words out.
 
 mod args;
+mod blame;
 mod commands;
+mod connect;
 mod exit;
+mod fleet;
 mod output;
+mod progress;
 mod settings;
 
 use std::process::ExitCode;

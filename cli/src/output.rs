@@ -1,7 +1,7 @@
 //! The only printer: data to standard output, talk to standard error; a closed pipe is fine.
 
 use std::{
-    io::{IsTerminal, Write, stderr, stdout},
+    io::{IsTerminal, Write, stderr, stdin, stdout},
     process::ExitCode,
 };
 
@@ -89,6 +89,26 @@ impl Output {
         if !self.quiet {
             talk(text);
         }
+    }
+
+    /// What went wrong, to standard error, also under `--quiet`.
+    #[expect(
+        clippy::unused_self,
+        reason = "printing is a thing that an `Output` does"
+    )]
+    pub(crate) fn complain(&self, text: &str) {
+        talk(text);
+    }
+
+    /// Whether somebody is at the terminal who could be asked.
+    pub(crate) fn can_ask() -> bool {
+        stdin().is_terminal() && stderr().is_terminal()
+    }
+
+    /// Writes a question, without an end of line.
+    pub(crate) fn ask(question: &str) {
+        let mut stderr = stderr().lock();
+        drop(write!(stderr, "{question}").and_then(|()| stderr.flush()));
     }
 
     /// Tells a failure, its causes and the way out; gives the exit code.

@@ -13,7 +13,9 @@ pub(crate) struct Environment {
     pub(crate) connect: ConnectArgs,
     /// `NO_COLOR` is set to something.
     pub(crate) no_color: bool,
-    /// `HOME`: where the operator's ssh key is looked for.
+    /// `PROXMOX_CI_SSH_KEY`: the key by which guests are entered.
+    pub(crate) ssh_key: Option<PathBuf>,
+    /// `HOME`: what `~/` at the begin of a path in a file stands for.
     pub(crate) home: Option<PathBuf>,
 }
 
@@ -31,6 +33,7 @@ impl Environment {
                 token_file: path("PROXMOX_CI_TOKEN_FILE"),
             },
             no_color: variable("NO_COLOR").is_some(),
+            ssh_key: path("PROXMOX_CI_SSH_KEY"),
             home: path("HOME"),
         }
     }
@@ -39,6 +42,14 @@ impl Environment {
     pub(crate) fn fleet_dir(&self, args: &FleetArgs) -> PathBuf {
         let chosen = args.fleet.clone().or_else(|| self.fleet.clone());
         chosen.unwrap_or_else(|| PathBuf::from("."))
+    }
+
+    /// A path as a file wrote it, `~/` at its begin replaced.
+    pub(crate) fn expand(&self, written: &str) -> PathBuf {
+        match (written.strip_prefix("~/"), &self.home) {
+            (Some(below), Some(home)) => home.join(below),
+            _ => PathBuf::from(written),
+        }
     }
 
     /// The connection as flags and environment tell it; what is left `None` comes from

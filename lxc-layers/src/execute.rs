@@ -5,6 +5,7 @@ mod enter;
 mod error;
 mod gate;
 mod notes;
+mod open;
 mod report;
 mod schedule;
 mod settle;
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 
 pub use destroy::{Destroyed, destroy};
 pub use error::{Class, Error};
+pub use open::open;
 pub use report::{ContainerReport, Failure, Outcome, Report, StepReport};
 
 use crate::{
@@ -190,10 +192,7 @@ impl Run {
         settings: Settings,
         events: Events,
     ) -> Result<Self, Error> {
-        let scratch = tempfile::Builder::new()
-            .prefix("proxmox-ci-")
-            .tempdir()
-            .map_err(|source| Error::Scratch { source })?;
+        let scratch = scratch().map_err(|source| Error::Scratch { source })?;
         let layers = settings.layers.list();
         let begin = Entry::Begin {
             pid: std::process::id(),
@@ -233,6 +232,15 @@ impl Run {
         };
         (self.door)(target, pinned, self.settings.redactor.clone())
     }
+}
+
+/// A private folder that goes when it is dropped.
+///
+/// # Errors
+///
+/// When it cannot be made.
+pub fn scratch() -> std::io::Result<TempDir> {
+    tempfile::Builder::new().prefix("proxmox-ci-").tempdir()
 }
 
 /// A name for a run: when it began, and something random, so that two never share one.

@@ -1,8 +1,12 @@
 //! Host: the few things that the engine asks of a hypervisor.
 
+mod proxmox;
+
 use std::{collections::BTreeMap, error::Error as StdError, fmt, net::Ipv4Addr, time::Duration};
 
 use async_trait::async_trait;
+
+pub use proxmox::ProxmoxHost;
 
 use crate::{
     plan::{GuestConfig, Observed, Status},

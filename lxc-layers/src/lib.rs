@@ -9,6 +9,7 @@
 //! Problems of the written form are [`diagnostic::Diagnostic`]s: values with a place and a remedy,
 //! reported all at once. This crate knows nothing of Git services and reads no environment.
 
+pub mod checkout;
 pub mod diagnostic;
 pub mod event;
 pub mod execute;

@@ -1,0 +1,62 @@
+//! `config --explain`: each value of a container, and where it came from.
+
+use lxc_layers::resolve::{Explained, Origin};
+use serde_json::{Value, json};
+
+use super::Outcome;
+use crate::{
+    args::fleet::ConfigArgs,
+    exit::Code,
+    fleet::{self, Fleet},
+    output::Output,
+    settings::Environment,
+};
+
+/// Explains a container's values.
+pub(crate) async fn config(
+    args: &ConfigArgs,
+    environment: &Environment,
+    output: &Output,
+) -> Outcome {
+    let fleet = Fleet::read(&args.fleet, environment).await?;
+    let desired = fleet.desired(output)?;
+    let container = fleet::container(desired, &args.explain)?;
+    if output.is_json() {
+        let values: Vec<Value> = container.explained.iter().map(as_json).collect();
+        output.json(&json!({"container": container.name, "values": values}))?;
+        return Ok(Code::Ok);
+    }
+    let lines: Vec<String> = container.explained.iter().map(line).collect();
+    output.data(&lines.join("\n"));
+    Ok(Code::Ok)
+}
+
+fn line(explained: &Explained) -> String {
+    format!(
+        "{:17} {:32} {}",
+        explained.key.name(),
+        explained.value,
+        origin(&explained.origin)
+    )
+}
+
+fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Container(span) | Origin::Fleet(span) => span.to_string(),
+        Origin::Derived(from) => format!("follows from {from}"),
+        Origin::BuiltIn => "built in".to_owned(),
+    }
+}
+
+fn as_json(explained: &Explained) -> Value {
+    let place = explained
+        .origin
+        .span()
+        .map(|span| json!({"file": &*span.file, "line": span.line, "column": span.column}));
+    json!({
+        "key": explained.key.name(),
+        "value": explained.value,
+        "origin": origin(&explained.origin),
+        "place": place,
+    })
+}
