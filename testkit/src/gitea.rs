@@ -40,6 +40,7 @@ mod pushes;
 pub mod random;
 pub mod reply;
 pub mod router;
+pub mod runners;
 pub mod scene;
 pub mod scope;
 pub mod settings;

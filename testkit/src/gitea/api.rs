@@ -7,7 +7,7 @@ use super::call::Call;
 use super::reply::{Body, Reply};
 use super::router::{Found, Route, Router, Run, placed};
 use super::scene::Scene;
-use super::{Gitea, Handled, actions, hooks, smart};
+use super::{Gitea, Handled, actions, hooks, runners, smart};
 
 pub(crate) use tokens::add as add_token;
 
@@ -39,7 +39,6 @@ const TABLES: &[&[Route]] = &[
     repos::edit::ROUTES,
     repos::copies::ROUTES,
     people::ROUTES,
-    actions::ROUTES,
     hooks::ROUTES,
 ];
 
@@ -47,11 +46,11 @@ const TABLES: &[&[Route]] = &[
 pub type Door = fn(&Gitea, &Call) -> Option<Handled>;
 
 /// The doors in the order in which they are asked.
-const DOORS: &[Door] = &[server::health, smart::door];
+const DOORS: &[Door] = &[server::health, runners::door, smart::door];
 
 fn router() -> &'static Router {
     static ROUTER: OnceLock<Router> = OnceLock::new();
-    ROUTER.get_or_init(|| Router::new(TABLES))
+    ROUTER.get_or_init(|| Router::new(&[TABLES, &actions::TABLES].concat()))
 }
 
 impl Gitea {

@@ -5,8 +5,7 @@ use std::io::{Read as _, Write as _};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 
 use super::codec::Codec;
 use super::error::ConnectError;
@@ -93,28 +92,32 @@ const MESSAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 ///
 /// # Errors
 /// [`Refusal`] for a content type, version, timeout or compression that the protocol does not know.
-pub fn open(headers: &HeaderMap, body: &[u8]) -> Result<Envelope, Refusal> {
-    let content_type = text(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
+pub fn open<'h>(
+    header: impl Fn(&str) -> Option<&'h str>,
+    body: &[u8],
+) -> Result<Envelope, Refusal> {
+    let text = |name: &str| header(name).filter(|value| !value.is_empty());
+    let content_type = text("content-type").unwrap_or_default();
     let codec = codec_of(content_type).ok_or(Refusal::UnsupportedMediaType)?;
     let invalid = |text: String| Refusal::Connect(ConnectError::invalid_argument(text));
-    match text(headers, "connect-protocol-version") {
+    match text("connect-protocol-version") {
         None | Some("1") => {}
         Some(other) => {
             let told = format!("Connect-Protocol-Version must be \"1\": got \"{other}\"");
             return Err(invalid(told));
         }
     }
-    if let Some(timeout) = text(headers, "connect-timeout-ms")
+    if let Some(timeout) = text("connect-timeout-ms")
         && timeout.parse::<u64>().is_err()
     {
         return Err(invalid(format!("parse timeout: invalid syntax: {timeout}")));
     }
-    let message = match text(headers, CONTENT_ENCODING.as_str()) {
+    let message = match text("content-encoding") {
         None | Some("identity") => body.to_vec(),
         Some("gzip") => inflate(body).map_err(invalid)?,
         Some(other) => return Err(invalid(format!("unknown compression \"{other}\""))),
     };
-    let accepts_gzip = text(headers, ACCEPT_ENCODING.as_str())
+    let accepts_gzip = text("accept-encoding")
         .is_some_and(|kinds| kinds.split(',').any(|kind| kind.trim() == "gzip"));
     Ok(Envelope {
         codec,
@@ -169,14 +172,6 @@ fn codec_of(content_type: &str) -> Option<Codec> {
         "application/proto" => Some(Codec::Proto),
         _ => None,
     }
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get(name)?
-        .to_str()
-        .ok()
-        .filter(|value| !value.is_empty())
 }
 
 fn inflate(body: &[u8]) -> Result<Vec<u8>, String> {

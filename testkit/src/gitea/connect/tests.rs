@@ -1,21 +1,24 @@
 //! Both codecs, byte by byte and member by member.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message as _;
 use serde_json::{Value, json};
 
 use super::*;
 
-fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-    pairs
-        .iter()
-        .map(|(name, value)| {
-            (
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            )
-        })
-        .collect()
+type Headers = Vec<(&'static str, &'static str)>;
+
+fn headers(pairs: &[(&'static str, &'static str)]) -> Headers {
+    pairs.to_vec()
+}
+
+fn opened(headers: &Headers, body: &[u8]) -> Result<Envelope, Refusal> {
+    let header = |name: &str| {
+        headers
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
+    };
+    open(header, body)
 }
 
 fn json_of(message: &impl ToProtoJson) -> Value {
@@ -179,8 +182,7 @@ fn an_envelope_is_looked_at_before_the_message() {
         ),
     ];
     for (headers, expected) in cases {
-        let opened = open(&headers, b"{}");
-        let told = match &opened {
+        let told = match &opened(&headers, b"{}") {
             Ok(envelope) => Ok(envelope.codec),
             Err(Refusal::UnsupportedMediaType) => Err("415".to_owned()),
             Err(Refusal::Connect(error)) => {
@@ -198,15 +200,15 @@ fn long_answers_are_compressed_for_those_who_ask() {
         ("content-type", "application/json"),
         ("accept-encoding", "gzip"),
     ]);
-    let envelope = open(&asks, b"{}").expect("an envelope");
+    let envelope = opened(&asks, b"{}").expect("an envelope");
     assert!(!seal(&envelope, vec![b'x'; 1024]).gzip);
     let long = seal(&envelope, vec![b'x'; 1025]);
     assert!(long.gzip && long.bytes.len() < 100);
     let mut gzipped = asks;
-    gzipped.insert("content-encoding", HeaderValue::from_static("gzip"));
+    gzipped.push(("content-encoding", "gzip"));
     assert_eq!(
-        open(&gzipped, &long.bytes).expect("an envelope").message,
+        opened(&gzipped, &long.bytes).expect("an envelope").message,
         vec![b'x'; 1025]
     );
-    assert!(open(&gzipped, b"no gzip").is_err());
+    assert!(opened(&gzipped, b"no gzip").is_err());
 }
