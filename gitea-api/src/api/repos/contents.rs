@@ -136,21 +136,47 @@ impl Entry {
 }
 
 /// Name and mail address in a commit. What is left out comes from the user who asks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The name.
-    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The mail address.
-    pub email: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+impl Identity {
+    /// A person.
+    #[must_use]
+    pub fn new(name: impl Into<String>, email: impl Into<String>) -> Self {
+        Self {
+            name: Some(name.into()),
+            email: Some(email.into()),
+        }
+    }
 }
 
 /// Dates in a commit. With both persons and both dates given, its id can be foretold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitDates {
     /// When it was written.
-    pub author: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Timestamp>,
     /// When it was committed.
-    pub committer: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committer: Option<Timestamp>,
+}
+
+impl CommitDates {
+    /// Both at this time.
+    #[must_use]
+    pub fn both(time: Timestamp) -> Self {
+        Self {
+            author: Some(time),
+            committer: Some(time),
+        }
+    }
 }
 
 params! {
