@@ -329,3 +329,117 @@ fn server(verb: Verb, refusal: &Refusal) -> ErrorKind {
     }
     ErrorKind::Server
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use http::HeaderMap;
+    use serde_json::Value;
+
+    use super::{Answer, ErrorKind, Refusal, classify};
+    use crate::request::Verb;
+
+    fn kind(verb: Verb, status: u16, body: &str) -> ErrorKind {
+        let answer = Answer {
+            status,
+            headers: HeaderMap::new(),
+            body: body.to_owned().into(),
+        };
+        classify(verb, status, &Refusal::read(&answer))
+    }
+
+    /// Every refusal that was recorded from a real 1.26 and a real 1.25, and the kind it is.
+    #[test]
+    fn the_recorded_refusals() {
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../testkit/fixtures/golden/gitea/stories");
+        let mut kinds = BTreeMap::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            let story = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            let story: Value = serde_json::from_str(&story).unwrap();
+            for step in story["steps"].as_array().unwrap() {
+                for version in ["1.26", "1.25"] {
+                    read(step, version, &mut kinds);
+                }
+            }
+        }
+        let lines: Vec<_> = kinds.into_keys().collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    fn read(step: &Value, version: &str, kinds: &mut BTreeMap<String, ()>) {
+        let expected = &step["expect"][version];
+        let status = expected["status"]
+            .as_u64()
+            .and_then(|status| u16::try_from(status).ok());
+        let Some(status) = status.filter(|status| *status >= 400) else {
+            return;
+        };
+        let verb = match step["method"].as_str() {
+            Some("GET") => Verb::Get,
+            Some("PUT") => Verb::Put,
+            Some("PATCH") => Verb::Patch,
+            Some("DELETE") => Verb::Delete,
+            _ => Verb::Post,
+        };
+        let body = match expected["text"].as_str() {
+            Some(text) => text.to_owned(),
+            None => expected["body"].to_string(),
+        };
+        let kind = format!("{:?}", kind(verb, status, &body));
+        let kind = kind.split([' ', '(']).next().unwrap_or_default();
+        let mut told = expected["body"].clone();
+        if let Some(members) = told.as_object_mut() {
+            members.remove("url");
+        }
+        let told = expected["text"]
+            .as_str()
+            .map_or_else(|| told.to_string(), str::to_owned);
+        let told: String = told.trim().chars().take(140).collect();
+        kinds.insert(
+            format!("{status} {kind:<19}{}", told.replace('\n', " ")),
+            (),
+        );
+    }
+
+    #[test]
+    fn a_missing_scope_names_what_is_needed_and_what_is_there() {
+        let body = r#"{"message":"token does not have at least one of required scope(s), required=[read:user read:organization], token scope=read:user,write:misc"}"#;
+        let ErrorKind::MissingScope { required, have } = kind(Verb::Get, 403, body) else {
+            panic!("not a missing scope");
+        };
+        assert_eq!(required, ["read:user", "read:organization"]);
+        assert_eq!(have, ["read:user", "write:misc"]);
+    }
+
+    #[test]
+    fn a_missing_route_is_told_from_a_missing_thing() {
+        assert_eq!(
+            kind(Verb::Get, 404, "404 page not found\n"),
+            ErrorKind::NoSuchEndpoint
+        );
+        assert_eq!(
+            kind(Verb::Get, 404, "Not found.\n"),
+            ErrorKind::NoSuchEndpoint
+        );
+        assert_eq!(kind(Verb::Get, 404, "null"), ErrorKind::NotFound);
+        assert_eq!(
+            kind(Verb::Get, 404, r#"{"message":"x"}null"#),
+            ErrorKind::NotFound
+        );
+        assert_eq!(
+            kind(Verb::Get, 404, "<html>proxy</html>"),
+            ErrorKind::NotGitea
+        );
+        assert_eq!(kind(Verb::Post, 405, ""), ErrorKind::NoSuchEndpoint);
+    }
+
+    #[test]
+    fn a_validation_names_field_and_rule() {
+        let kind = kind(Verb::Post, 422, r#"{"message":"[UserName]: Required"}"#);
+        let (field, rule) = ("UserName".to_owned(), "Required".to_owned());
+        assert_eq!(kind, ErrorKind::Validation { field, rule });
+    }
+}

@@ -1,0 +1,8 @@
+//! What the client sends and understands, seen from outside.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod coverage;
+mod stories;
