@@ -1,11 +1,13 @@
 //! The one table of keys: parser, documentation, `config --explain` and the schema all read it.
 
+mod document;
 mod table;
 
 use serde::Serialize;
 
 use crate::diagnostic::nearest;
 
+pub use document::{markdown, schema};
 pub use table::TABLE;
 
 /// What a change costs the container.
@@ -196,6 +198,37 @@ mod tests {
             assert_eq!(row.key.name(), row.name);
             assert!(row.meaning.ends_with('.'), "{}", row.name);
         }
+    }
+
+    #[test]
+    fn the_documented_table_is_this_one() {
+        let documented = include_str!("../../KEYS.md");
+        let (_, rest) = documented
+            .split_once("<!-- the table, as the program has it -->\n")
+            .expect("KEYS.md marks it");
+        let (table, _) = rest
+            .split_once("<!-- end of the table -->")
+            .expect("KEYS.md marks its end");
+        let now = markdown();
+        assert_eq!(table, now, "put this between the marks of KEYS.md:\n{now}");
+    }
+
+    #[test]
+    fn the_schema_knows_every_key_and_says_what_it_means() {
+        let schema = schema();
+        for row in &TABLE {
+            let description =
+                schema["properties"][row.name.to_ascii_lowercase()]["description"].as_str();
+            assert!(
+                description.is_some_and(|text| text.starts_with(row.meaning)),
+                "{}",
+                row.name
+            );
+        }
+        assert_eq!(
+            schema["properties"].as_object().map(serde_json::Map::len),
+            Some(TABLE.len())
+        );
     }
 
     #[test]

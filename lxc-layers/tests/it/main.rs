@@ -1,6 +1,7 @@
 //! The layers from outside, one file a feature.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+mod corpus;
 mod diagnostics;
 mod examples;
 mod fleets;
