@@ -13,11 +13,19 @@ pub(crate) use tokens::add as add_token;
 
 pub mod account;
 mod admin;
+pub mod branches;
+pub mod commits;
+pub mod files;
+mod issues;
 mod keys;
+mod objects;
 pub mod orgs;
 mod people;
+pub mod releases;
 pub mod repos;
 mod server;
+pub mod statuses;
+mod tags;
 pub mod teams;
 mod templates;
 mod tokens;
@@ -39,6 +47,16 @@ const TABLES: &[&[Route]] = &[
     repos::edit::ROUTES,
     repos::copies::ROUTES,
     people::ROUTES,
+    files::ROUTES,
+    files::change::ROUTES,
+    files::raw::ROUTES,
+    commits::ROUTES,
+    objects::ROUTES,
+    branches::ROUTES,
+    tags::ROUTES,
+    statuses::ROUTES,
+    releases::ROUTES,
+    issues::ROUTES,
     hooks::ROUTES,
 ];
 
@@ -46,7 +64,7 @@ const TABLES: &[&[Route]] = &[
 pub type Door = fn(&Gitea, &Call) -> Option<Handled>;
 
 /// The doors in the order in which they are asked.
-const DOORS: &[Door] = &[server::health, runners::door, smart::door];
+const DOORS: &[Door] = &[server::health, runners::door, releases::door, smart::door];
 
 fn router() -> &'static Router {
     static ROUTER: OnceLock<Router> = OnceLock::new();

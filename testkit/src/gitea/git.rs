@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+mod attachment;
 mod batch;
 mod cache;
 mod folder;
+mod history;
 mod limit;
 mod object;
 pub(crate) mod program;
@@ -19,6 +21,7 @@ mod quarantine;
 mod reference;
 mod tree;
 
+pub use history::Changes;
 pub(crate) use limit::Place;
 pub use object::{Commit, Kind, Object, Person, TagObject};
 pub use program::Finished;
@@ -37,6 +40,7 @@ struct Shared {
     cache: Mutex<cache::Cache>,
     batches: Mutex<batch::Batches>,
     places: Arc<limit::Places>,
+    known: history::Known,
 }
 
 /// Why git could not answer.
@@ -101,6 +105,7 @@ impl Git {
             cache: Mutex::default(),
             batches: Mutex::default(),
             places: Arc::default(),
+            known: history::Known::default(),
         };
         Self {
             shared: Arc::new(shared),

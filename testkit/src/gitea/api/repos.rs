@@ -173,8 +173,7 @@ fn view_with_parent(
         },
     });
     if with_parent && let Some(parent) = repo.fork_of.and_then(|id| world.repos.get(id)) {
-        let parent_access = permission::access(world, doer, parent);
-        body["parent"] = view_with_parent(world, base, doer, parent, &parent_access, false);
+        body["parent"] = view_with_parent(world, base, doer, parent, access, false);
     }
     add_units(&mut body, repo);
     let mirror_interval = repo

@@ -71,6 +71,31 @@ pub(crate) fn output(
         .output()
 }
 
+/// Runs git with something to read, and answers what it writes.
+pub(crate) fn filter(folder: &Path, arguments: &[&str], input: &[u8]) -> io::Result<Vec<u8>> {
+    let mut child = command(folder, arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let stdin = child.stdin.take();
+    let input = input.to_vec();
+    let feeding = std::thread::spawn(move || {
+        if let Some(mut stdin) = stdin {
+            // Git may have read enough before the end.
+            let _ = io::Write::write_all(&mut stdin, &input);
+        }
+    });
+    let done = child.wait_with_output()?;
+    // It has nothing to say, and cannot outlive git.
+    let _ = feeding.join();
+    if done.status.success() {
+        Ok(done.stdout)
+    } else {
+        Err(io::Error::other("git ended with an error"))
+    }
+}
+
 /// A service of git to talk with.
 pub(crate) fn conversation(
     folder: &Path,

@@ -31,12 +31,7 @@ impl Scene<'_> {
         let name = self.call.param("org");
         match world.owner(name) {
             Some((id, owner)) if owner.is_organization() => self.owner = id,
-            Some(_) => {
-                return Err(Reply::not_found_in(
-                    "GetOrgByName",
-                    format!("org does not exist [id: 0, name: {name}]"),
-                ));
-            }
+            Some(_) => return Err(Reply::not_found_in("GetOrgByName", no_redirect(name))),
             None => {
                 return Err(self
                     .moved_owner(world, name)
