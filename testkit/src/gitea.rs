@@ -237,8 +237,20 @@ impl Gitea {
 /// Starts everything that goes on without being asked, until `stopped` changes.
 #[cfg(feature = "server")]
 pub(crate) fn background(
-    _gitea: &Arc<Gitea>,
-    _stopped: &watch::Receiver<bool>,
+    gitea: &Arc<Gitea>,
+    stopped: &watch::Receiver<bool>,
 ) -> Vec<tokio::task::JoinHandle<()>> {
-    Vec::new()
+    let until_stopped = |work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
+        let mut stopped = stopped.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = work => {}
+                _ = stopped.changed() => {}
+            }
+        })
+    };
+    vec![
+        until_stopped(Box::pin(hooks::deliver_forever(Arc::clone(gitea), None))),
+        until_stopped(Box::pin(actions::keep_time_forever(Arc::clone(gitea)))),
+    ]
 }

@@ -9,7 +9,9 @@ use super::world::World;
 use super::{Gitea, owners, pushes};
 
 /// Hands in the key with which secrets are encrypted at rest.
-pub(crate) fn set_key(_world: &mut World, _key: [u8; 32]) {}
+pub(crate) fn set_key(world: &mut World, key: [u8; 32]) {
+    world.actions.key = super::actions::VaultKey::from(key);
+}
 
 impl Gitea {
     /// Makes the administrator of an empty Gitea, and answers the password and an access token.
@@ -34,7 +36,9 @@ impl Gitea {
     /// The instance's registration token for runners.
     #[must_use]
     pub fn runner_token(&self) -> String {
-        let (token, _) = self.write(|world, _, _| world.random.letters(40));
+        let (token, _) = self.write(|world, _, _| {
+            super::runners::registration_token(world, super::actions::Scope::Instance)
+        });
         token
     }
 

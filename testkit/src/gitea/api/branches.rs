@@ -115,7 +115,14 @@ fn list(world: &World, scene: &Scene<'_>) -> Answer {
         .unwrap_or_default();
     let mut branches: Vec<(&str, &str)> = references.below("refs/heads/").collect();
     // Newest commit first; the order is kept where commits are of the same second.
-    branches.sort_by_key(|(_, id)| std::cmp::Reverse(scene.git.commit(scene.repo, id).map_or(0, |commit| commit.committer.seconds)));
+    branches.sort_by_key(|(_, id)| {
+        std::cmp::Reverse(
+            scene
+                .git
+                .commit(scene.repo, id)
+                .map_or(0, |commit| commit.committer.seconds),
+        )
+    });
     let page = Page::of(scene.call, &world.settings);
     let web = Addresses::of(world, scene)?.web;
     let mut shown = Vec::new();
