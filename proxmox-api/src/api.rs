@@ -21,11 +21,11 @@ pub use access::{
 pub use cluster::{Cluster, ClusterMember, ListResources, Resource, ResourceKind};
 pub use endpoint::{Endpoint, Since};
 pub use lxc::{
-    Container, ContainerConfig, ContainerEntry, ContainerState, ContainerStatus, CreateContainer,
-    Destroy, GuestAddress, GuestInterface, LockKind, PendingSetting, Privilege, Resize, Shutdown,
-    UpdateContainer,
+    Changed, CloneContainer, Container, ContainerConfig, ContainerEntry, ContainerState,
+    ContainerStatus, CreateContainer, Destroy, GuestAddress, GuestInterface, LockKind, Migrate,
+    MoveVolume, PendingSetting, Privilege, Resize, Shutdown, Snapshot, UpdateContainer,
 };
-pub use nodes::{ListTasks, Node, NodeEntry, NodeStatus, TaskEntry, Usage};
+pub use nodes::{Backup, BackupMode, ListTasks, Node, NodeEntry, NodeStatus, TaskEntry, Usage};
 pub use pools::{Pool, PoolMember};
 pub use storage::{
     Checksum, ContentType, DownloadUrl, ListContent, ListStorages, Storage, StorageStatus,
@@ -155,6 +155,31 @@ endpoints! {
         "rebooting container `{vmid}` on node `{node}`", ["timeout"];
     RESIZE_DISK: Put "/nodes/{node}/lxc/{vmid}/resize",
         "resizing `{disk}` of container `{vmid}` on node `{node}`", ["disk", "size", "digest"];
+    LIST_SNAPSHOTS: Get "/nodes/{node}/lxc/{vmid}/snapshot",
+        "listing snapshots of container `{vmid}` on node `{node}`", [];
+    CREATE_SNAPSHOT: Post "/nodes/{node}/lxc/{vmid}/snapshot",
+        "making snapshot `{snapname}` of container `{vmid}` on node `{node}`",
+        ["snapname", "description"];
+    DELETE_SNAPSHOT: Delete "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}",
+        "deleting snapshot `{snapname}` of container `{vmid}` on node `{node}`", [];
+    ROLL_BACK: Post "/nodes/{node}/lxc/{vmid}/snapshot/{snapname}/rollback",
+        "putting container `{vmid}` on node `{node}` back to snapshot `{snapname}`", [];
+    CLONE_CONTAINER: Post "/nodes/{node}/lxc/{vmid}/clone",
+        "cloning container `{vmid}` on node `{node}` to `{newid}`",
+        ["newid", "full", "hostname", "description", "pool", "storage", "target", "snapname"];
+    MIGRATE_CONTAINER: Post "/nodes/{node}/lxc/{vmid}/migrate",
+        "moving container `{vmid}` from node `{node}` to `{target}`",
+        ["target", "target-storage", "restart"];
+    MOVE_VOLUME: Post "/nodes/{node}/lxc/{vmid}/move_volume",
+        "moving `{volume}` of container `{vmid}` on node `{node}` to `{storage}`",
+        ["volume", "storage", "delete", "digest"];
+    MAKE_TEMPLATE: Post "/nodes/{node}/lxc/{vmid}/template",
+        "making a template of container `{vmid}` on node `{node}`", [];
+    BACK_UP: Post "/nodes/{node}/vzdump",
+        "backing up guest `{vmid}` of node `{node}` to `{storage}`",
+        ["vmid", "storage", "mode", "compress", "remove", "notes-template", "protected"];
+    EXTRACT_CONFIG: Get "/nodes/{node}/vzdump/extractconfig",
+        "reading the configuration in backup `{volume}` on node `{node}`", ["volume"];
     LIST_INTERFACES: Get "/nodes/{node}/lxc/{vmid}/interfaces",
         "reading addresses of container `{vmid}` on node `{node}`", [];
 }

@@ -72,7 +72,7 @@ impl Request {
             "{}",
             endpoint.path
         );
-        for (key, _) in params.pairs() {
+        for key in params.own_names() {
             debug_assert!(
                 endpoint.takes(key),
                 "{} does not take `{key}`",

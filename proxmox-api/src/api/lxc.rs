@@ -5,12 +5,16 @@
 //! that does not run, or does not exist, is refused at once with the same words. A missing
 //! container is a 500 about a missing file. The addresses of a stopped container are null.
 
+mod arrival;
+mod change;
 mod config;
 mod create;
 mod destroy;
 mod interfaces;
 mod pending;
+mod relocation;
 mod settings;
+mod snapshots;
 mod status;
 mod update;
 
@@ -23,11 +27,14 @@ use crate::response::Nothing;
 use crate::task::Task;
 use crate::wire::Params;
 
+pub use change::Changed;
 pub use config::ContainerConfig;
 pub use create::{CreateContainer, Privilege};
 pub use destroy::{Destroy, Resize, Shutdown};
 pub use interfaces::{GuestAddress, GuestInterface};
 pub use pending::PendingSetting;
+pub use relocation::{CloneContainer, Migrate, MoveVolume};
+pub use snapshots::Snapshot;
 pub(super) use status::tags;
 pub use status::{ContainerEntry, ContainerState, ContainerStatus, LockKind};
 pub use update::UpdateContainer;

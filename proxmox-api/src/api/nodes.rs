@@ -1,6 +1,8 @@
 //! One node: its containers, storages, templates and tasks.
 
+mod backup;
 mod entries;
+mod numbered;
 mod tasks;
 
 use crate::api::{
@@ -14,6 +16,7 @@ use crate::request::Request;
 use crate::task::Task;
 use crate::wire::Params;
 
+pub use backup::{Backup, BackupMode};
 pub use entries::{NodeEntry, NodeStatus, Usage};
 pub use tasks::{ListTasks, TaskEntry};
 

@@ -31,6 +31,8 @@ struct Param {
     key: String,
     value: String,
     secret: bool,
+    /// Named by the caller, not by this crate.
+    foreign: bool,
 }
 
 impl Params {
@@ -76,7 +78,16 @@ impl Params {
             key: key.into(),
             value: value.to_string(),
             secret: false,
+            foreign: false,
         });
+    }
+
+    /// Adds a parameter whose name this crate does not know.
+    pub(crate) fn set_foreign(&mut self, key: &str, value: &str) {
+        self.set(key, value);
+        if let Some(param) = self.0.last_mut() {
+            param.foreign = true;
+        }
     }
 
     /// Adds a parameter if there is a value.
@@ -99,6 +110,7 @@ impl Params {
             key: key.to_owned(),
             value: value.to_owned(),
             secret: true,
+            foreign: false,
         });
     }
 
@@ -107,6 +119,14 @@ impl Params {
         self.0
             .iter()
             .map(|param| (param.key.as_str(), param.value.as_str()))
+    }
+
+    /// The names that this crate itself gave.
+    pub(crate) fn own_names(&self) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(|param| !param.foreign)
+            .map(|param| param.key.as_str())
     }
 
     /// Whether there is none.

@@ -13,3 +13,4 @@ mod storage;
 mod task;
 mod tls;
 mod transport;
+mod world;

@@ -215,7 +215,8 @@ impl CreateContainer {
 
     /// A setting that this crate has no method for, in the server's words.
     pub fn setting(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.settings.say(key, Patch::Set(value.into()));
+        self.settings
+            .say_foreign(key.into(), Patch::Set(value.into()));
         self
     }
 

@@ -11,6 +11,7 @@ use crate::wire::{Params, Patch};
 pub(super) struct Settings {
     patches: Vec<(String, Patch<String>)>,
     refused: Vec<String>,
+    foreign: Vec<String>,
 }
 
 impl Settings {
@@ -22,6 +23,12 @@ impl Settings {
             self.patches
                 .push((key, patch.map(|value| value.to_string())));
         }
+    }
+
+    /// The same for a setting that this crate has no method for.
+    pub(super) fn say_foreign(&mut self, key: String, patch: Patch<String>) {
+        self.foreign.push(key.clone());
+        self.say(key, patch);
     }
 
     /// The same for a property string, which must not be written if it would be misread.
@@ -61,7 +68,11 @@ impl Settings {
             return Err(Error::unusable(operation, self.refused.join("; ")));
         }
         for (key, value) in self.set_pairs() {
-            params.set(key, value);
+            if self.foreign.iter().any(|foreign| foreign == key) {
+                params.set_foreign(key, value);
+            } else {
+                params.set(key, value);
+            }
         }
         Ok(())
     }

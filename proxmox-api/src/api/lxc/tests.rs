@@ -222,3 +222,12 @@ fn addresses_are_read_from_either_form() {
         (new.hwaddr, new.addresses.first())
     );
 }
+
+#[test]
+fn a_setting_of_tomorrow_is_sent_as_it_is() {
+    let params = create().setting("future", "a=1").params().unwrap();
+    assert!(params.encoded().ends_with("&future=a%3D1"), "{params:?}");
+    assert!(params.own_names().all(|name| name != "future"));
+    let update = UpdateContainer::new().setting("lock", Patch::Delete);
+    assert_eq!(update.params().unwrap().encoded(), "delete=lock");
+}

@@ -75,7 +75,7 @@ impl UpdateContainer {
 
     /// A setting that this crate has no method for, in the server's words.
     pub fn setting(mut self, key: impl Into<String>, patch: impl Into<Patch<String>>) -> Self {
-        self.settings.say(key, patch.into());
+        self.settings.say_foreign(key.into(), patch.into());
         self
     }
 
