@@ -135,7 +135,11 @@ fn handles<'a>(chain: &'a str, bridge: &str) -> Vec<&'a str> {
 }
 
 pub(super) async fn remove_bridge(name: &str) -> Result<(), Failure> {
-    if std::path::Path::new("/sys/class/net").join(name).exists() {
+    let there = Program::new("ip")
+        .args(["link", "show", "dev", name])
+        .output()
+        .await;
+    if there.is_ok_and(|answer| answer.status.success()) {
         run("ip", &["link", "del", name]).await?;
     }
     Ok(())
