@@ -3,6 +3,7 @@
 pub(crate) mod fleet;
 pub(crate) mod forge;
 pub(crate) mod node;
+pub(crate) mod runner;
 pub(crate) mod shell;
 
 use std::path::PathBuf;
@@ -103,6 +104,9 @@ pub(crate) enum Command {
     /// Run a Proxmox VE API on this machine, with real or simulated containers
     #[command(disable_version_flag = true)]
     Node(node::NodeArgs),
+    /// Carry out the jobs of a Git service on this machine
+    #[command(subcommand)]
+    Runner(runner::RunnerCommand),
     /// Write shell completions to standard output
     Completions(shell::CompletionsArgs),
     /// Write a man page for each command into a folder

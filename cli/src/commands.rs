@@ -9,6 +9,7 @@ mod forge;
 mod init;
 mod node;
 mod plan;
+mod runner;
 mod shell;
 mod status;
 
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli, environment: &Environment, output: &Output) ->
         Command::Config(args) => config::config(&args, environment, output).await,
         Command::Forge(args) => forge::forge(args, output).await,
         Command::Node(args) => node::run(args, output).await,
+        Command::Runner(command) => runner::runner(command, environment, output).await,
         Command::Completions(args) => shell::completions(&args, output),
         Command::Man(args) => shell::man(&args, output),
     }

@@ -1,5 +1,7 @@
 //! Settings become clients: the only place that names the API crates.
 
+pub(crate) mod forge;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,

@@ -84,6 +84,13 @@ impl Output {
         Ok(())
     }
 
+    /// A value as JSON on a line of its own, to standard output; for streams of events.
+    pub(crate) fn json_line(&self, value: &impl Serialize) -> Result<(), anyhow::Error> {
+        let text = serde_json::to_string(value)?;
+        self.data(&text);
+        Ok(())
+    }
+
     /// Talk, to standard error; silent under `--quiet`.
     pub(crate) fn say(&self, text: &str) {
         if !self.quiet {

@@ -1,6 +1,6 @@
 //! Arguments, environment and files joined into typed settings; the only reader of the environment.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, fmt, path::PathBuf};
 
 use crate::args::{ConnectArgs, FleetArgs};
 
@@ -17,6 +17,27 @@ pub(crate) struct Environment {
     pub(crate) ssh_key: Option<PathBuf>,
     /// `HOME`: what `~/` at the begin of a path in a file stands for.
     pub(crate) home: Option<PathBuf>,
+    /// `PROXMOX_CI_RUNNER_TOKEN`: the registration token of a runner.
+    pub(crate) runner_token: Option<Hidden>,
+    /// `PATH` and the language: the part of the environment that the jobs of a runner inherit.
+    pub(crate) for_jobs: Vec<(String, String)>,
+}
+
+/// A value that `Debug` does not tell.
+#[derive(Clone, Default)]
+pub(crate) struct Hidden(String);
+
+impl Hidden {
+    /// The value itself.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
 }
 
 impl Environment {
@@ -35,6 +56,11 @@ impl Environment {
             no_color: variable("NO_COLOR").is_some(),
             ssh_key: path("PROXMOX_CI_SSH_KEY"),
             home: path("HOME"),
+            runner_token: text("PROXMOX_CI_RUNNER_TOKEN").map(Hidden),
+            for_jobs: ["PATH", "LANG", "LC_ALL", "TZ"]
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), text(name)?)))
+                .collect(),
         }
     }
 

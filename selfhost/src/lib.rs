@@ -2,3 +2,4 @@
 
 mod process;
 pub mod runner;
+mod wait;

@@ -6,7 +6,7 @@ use std::{
     fs, io,
     os::{fd::OwnedFd, unix::process::ExitStatusExt},
     path::{Path, PathBuf},
-    pin::pin,
+    pin::Pin,
     process::{ExitStatus, Stdio},
     time::Duration,
 };
@@ -16,8 +16,10 @@ use tokio::{
     io::AsyncReadExt,
     net::unix::pipe,
     process::{Child, Command},
-    time::{Instant, timeout, timeout_at},
+    time::{Instant, timeout_at},
 };
+
+use crate::wait::pause;
 
 /// How long a group has to end by itself after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
@@ -25,6 +27,10 @@ const GRACE: Duration = Duration::from_secs(10);
 /// How long the pipe may stay open once the whole group was killed: a process that left the group
 /// must not keep us.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How often processes are looked for, and how long nothing happens in between.
+const LOOKS_MAX: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// A program to be run.
 #[derive(Debug)]
@@ -50,69 +56,33 @@ pub(crate) enum End {
     Cancelled,
 }
 
+/// A program that runs. Its output is to be read to the end, then its own end is to be asked for.
+#[derive(Debug)]
+pub(crate) struct Started {
+    output: pipe::Receiver,
+    child: Child,
+    group: Group,
+    phase: Phase,
+    buffer: Box<[u8]>,
+}
+
+/// How far a program is on its way to its end.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// It may go on, until this moment.
+    Running(Option<Instant>),
+    /// It was asked to end, and has until this moment.
+    Asked(Instant),
+    /// It was killed; what is still in the pipe is read until this moment.
+    Killed(Instant, End),
+}
+
 impl Program {
-    /// Runs it to its end and hands on what it prints, standard output and standard error in the
-    /// order in which they were written. Ends early when `stop` does.
+    /// Starts it.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(crate) async fn run(
-        self,
-        stop: impl Future<Output = ()>,
-        mut print: impl AsyncFnMut(&[u8]),
-    ) -> io::Result<End> {
-        let mut stop = pin!(stop);
-        let (mut output, mut child) = self.spawn()?;
-        let mut buffer = vec![0; 64 * 1024];
-        let group = Group::of(&child);
-        loop {
-            tokio::select! {
-                read = output.read(&mut buffer) => match read {
-                    Ok(0) | Err(_) => break,
-                    Ok(length) => print(&buffer[..length]).await,
-                },
-                () = passed(self.deadline) => {
-                    group.signal(Signal::KILL);
-                    drain(&mut output, &mut buffer, &mut print).await;
-                    child.wait().await?;
-                    return Ok(End::TimedOut);
-                }
-                () = &mut stop => {
-                    group.signal(Signal::TERM);
-                    // What it says while it ends is still worth reading.
-                    drop(timeout(GRACE, read_on(&mut output, &mut buffer, &mut print)).await);
-                    group.signal(Signal::KILL);
-                    drain(&mut output, &mut buffer, &mut print).await;
-                    child.wait().await?;
-                    return Ok(End::Cancelled);
-                }
-            }
-        }
-        self.wait(&mut child, &group, stop).await
-    }
-
-    /// Waits for a program that has closed its output.
-    async fn wait(
-        &self,
-        child: &mut Child,
-        group: &Group,
-        stop: impl Future<Output = ()>,
-    ) -> io::Result<End> {
-        let end = tokio::select! {
-            status = child.wait() => return Ok(End::Exited(code(status?))),
-            () = passed(self.deadline) => End::TimedOut,
-            () = stop => End::Cancelled,
-        };
-        if end == End::Cancelled {
-            group.signal(Signal::TERM);
-            drop(timeout(GRACE, child.wait()).await);
-        }
-        group.signal(Signal::KILL);
-        child.wait().await?;
-        Ok(end)
-    }
-
-    fn spawn(&self) -> io::Result<(pipe::Receiver, Child)> {
+    pub(crate) fn start(self) -> io::Result<Started> {
         let (reader, writer) = io::pipe()?;
         let [program, arguments @ ..] = self.argv.as_slice() else {
             return Err(io::Error::new(
@@ -139,11 +109,85 @@ impl Program {
         // The command holds our ends of the pipe; only the program may keep it open.
         drop(command);
         let output = pipe::Receiver::from_owned_fd(OwnedFd::from(reader))?;
-        Ok((output, child))
+        let group = Group::of(&child);
+        let phase = Phase::Running(self.deadline);
+        Ok(Started {
+            output,
+            child,
+            group,
+            phase,
+            buffer: vec![0; 64 * 1024].into(),
+        })
+    }
+}
+
+impl Started {
+    /// The next bytes that it prints, standard output and standard error in the order in which
+    /// they were written; none when there will be no more. When `stop` ends, or its time is over,
+    /// it is ended with its group.
+    pub(crate) async fn read(
+        &mut self,
+        mut stop: Pin<&mut (impl Future<Output = ()> + Send)>,
+    ) -> Option<&[u8]> {
+        let length = loop {
+            match self.phase {
+                Phase::Running(deadline) => tokio::select! {
+                    read = self.output.read(&mut self.buffer) => break read.unwrap_or(0),
+                    () = passed(deadline) => self.kill(End::TimedOut),
+                    () = stop.as_mut() => self.ask(),
+                },
+                Phase::Asked(until) => {
+                    match timeout_at(until, self.output.read(&mut self.buffer)).await {
+                        Ok(Ok(length @ 1..)) => break length,
+                        _ => self.kill(End::Cancelled),
+                    }
+                }
+                Phase::Killed(until, _) => {
+                    let read = timeout_at(until, self.output.read(&mut self.buffer)).await;
+                    break read.map_or(0, |read| read.unwrap_or(0));
+                }
+            }
+        };
+        (length > 0).then(|| &self.buffer[..length])
+    }
+
+    /// How it ended, once there is nothing to read any more.
+    pub(crate) async fn end(
+        mut self,
+        mut stop: Pin<&mut (impl Future<Output = ()> + Send)>,
+    ) -> io::Result<End> {
+        loop {
+            match self.phase {
+                Phase::Running(deadline) => tokio::select! {
+                    status = self.child.wait() => return Ok(End::Exited(code(status?))),
+                    () = passed(deadline) => self.kill(End::TimedOut),
+                    () = stop.as_mut() => self.ask(),
+                },
+                Phase::Asked(until) => {
+                    drop(timeout_at(until, self.child.wait()).await);
+                    self.kill(End::Cancelled);
+                }
+                Phase::Killed(_, end) => {
+                    self.child.wait().await?;
+                    return Ok(end);
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self) {
+        self.group.signal(Signal::TERM);
+        self.phase = Phase::Asked(Instant::now() + GRACE);
+    }
+
+    fn kill(&mut self, end: End) {
+        self.group.signal(Signal::KILL);
+        self.phase = Phase::Killed(Instant::now() + LAST_WORDS, end);
     }
 }
 
 /// The processes that a program started, unless they left its group.
+#[derive(Debug)]
 struct Group(Option<Pid>);
 
 impl Group {
@@ -159,22 +203,8 @@ impl Group {
     fn signal(&self, signal: Signal) {
         if let Some(group) = self.0 {
             // A group that is gone already is what we want.
-            drop(kill_process_group(group, signal));
+            let _ = kill_process_group(group, signal);
         }
-    }
-}
-
-async fn drain(output: &mut pipe::Receiver, buffer: &mut [u8], print: &mut impl AsyncFnMut(&[u8])) {
-    drop(timeout(LAST_WORDS, read_on(output, buffer, print)).await);
-}
-
-async fn read_on(
-    output: &mut pipe::Receiver,
-    buffer: &mut [u8],
-    print: &mut impl AsyncFnMut(&[u8]),
-) {
-    while let Ok(length @ 1..) = output.read(buffer).await {
-        print(&buffer[..length]).await;
     }
 }
 
@@ -194,28 +224,39 @@ fn code(status: ExitStatus) -> i32 {
 
 /// Kills every process whose environment holds `NAME=value`, wherever it has moved; at the end of
 /// a job nothing of it may stay behind. Returns how many there were.
-pub(crate) fn kill_marked(name: &str, value: &str) -> usize {
+pub(crate) async fn kill_marked(name: &str, value: &str) -> usize {
     let mark = format!("{name}={value}").into_bytes();
+    kill_where(|variable| variable == mark).await
+}
+
+/// The same for every value that is a path below a folder: what a killed runner left behind.
+pub(crate) async fn kill_marked_below(name: &str, folder: &Path) -> usize {
+    let mark = format!("{name}={}/", folder.display()).into_bytes();
+    kill_where(|variable| variable.starts_with(&mark)).await
+}
+
+/// Looks until two looks in a row find nothing: a process can start another one meanwhile, and
+/// the environment of one that is just starting a program cannot be read.
+async fn kill_where(found: impl Fn(&[u8]) -> bool) -> usize {
     let marked = |folder: &Path| {
         let environment = fs::read(folder.join("environ")).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|variable| variable == mark)
+        environment.split(|byte| *byte == 0).any(&found)
     };
-    let mut killed = 0;
-    // A process can start another one while we look: look again until nothing is found.
-    for _ in 0..10 {
-        let found: Vec<Pid> = processes()
+    let (mut killed, mut quiet) = (0, 0);
+    for _ in 0..LOOKS_MAX {
+        let these: Vec<Pid> = processes()
             .filter(|(_, folder)| marked(folder))
             .map(|(id, _)| id)
             .collect();
-        if found.is_empty() {
+        quiet = if these.is_empty() { quiet + 1 } else { 0 };
+        if quiet == 2 {
             break;
         }
-        killed += found.len();
-        for id in found {
-            drop(kill_process(id, Signal::KILL));
+        killed += these.len();
+        for id in these {
+            let _ = kill_process(id, Signal::KILL);
         }
+        pause(BETWEEN_LOOKS).await;
     }
     killed
 }
@@ -235,7 +276,7 @@ fn processes() -> impl Iterator<Item = (Pid, PathBuf)> {
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
+    use std::{future::pending, pin::pin};
 
     use tokio::sync::Notify;
 
@@ -254,13 +295,16 @@ mod tests {
     }
 
     async fn run(program: Program) -> (End, String) {
+        let mut stop = pin!(pending());
         let mut printed = Vec::new();
-        let end = program
-            .run(pending(), async |bytes: &[u8]| {
-                printed.extend_from_slice(bytes)
-            })
-            .await;
-        (end.unwrap(), String::from_utf8(printed).unwrap())
+        let mut started = program.start().unwrap();
+        while let Some(bytes) = started.read(stop.as_mut()).await {
+            printed.extend_from_slice(bytes);
+        }
+        (
+            started.end(stop).await.unwrap(),
+            String::from_utf8(printed).unwrap(),
+        )
     }
 
     #[tokio::test]
@@ -290,15 +334,16 @@ mod tests {
     #[tokio::test]
     async fn a_cancelled_program_may_say_its_last_words() {
         let stop = Notify::new();
-        let program = shell("trap 'echo bye; exit 1' TERM; sleep 60 & echo start; wait");
+        let mut stopped = pin!(stop.notified());
         let mut printed = Vec::new();
-        let end = program
-            .run(stop.notified(), async |bytes: &[u8]| {
-                printed.extend_from_slice(bytes);
-                stop.notify_one();
-            })
-            .await;
-        assert_eq!(end.unwrap(), End::Cancelled);
+        let mut started = shell("trap 'echo bye; exit 1' TERM; sleep 60 & echo start; wait")
+            .start()
+            .unwrap();
+        while let Some(bytes) = started.read(stopped.as_mut()).await {
+            printed.extend_from_slice(bytes);
+            stop.notify_one();
+        }
+        assert_eq!(started.end(stopped).await.unwrap(), End::Cancelled);
         assert_eq!(String::from_utf8(printed).unwrap(), "start\nbye\n");
     }
 
@@ -309,7 +354,7 @@ mod tests {
         program.env.push(("TRACKED".into(), mark.clone().into()));
         let (end, _) = run(program).await;
         assert_eq!(end, End::Exited(0));
-        assert!(kill_marked("TRACKED", &mark) >= 1);
+        assert!(kill_marked("TRACKED", &mark).await >= 1);
     }
 
     #[tokio::test]
@@ -318,10 +363,7 @@ mod tests {
             argv: vec!["/no/such/program".to_owned()],
             ..shell("")
         };
-        let error = program
-            .run(pending(), async |_: &[u8]| {})
-            .await
-            .unwrap_err();
+        let error = program.start().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -180,8 +180,7 @@ impl Run<'_> {
                 Conclusion::Failure
             }
         };
-        running.say_end(conclusion).await;
-        running.ground.leave();
+        running.ground.leave().await;
         conclusion
     }
 }
@@ -322,16 +321,6 @@ impl Running<'_> {
             }
         }
         Some(given)
-    }
-
-    async fn say_end(&self, conclusion: Conclusion) {
-        let word = match conclusion {
-            Conclusion::Success => "succeeded",
-            Conclusion::Failure => "failed",
-            Conclusion::Cancelled => "cancelled",
-            Conclusion::Skipped => "skipped",
-        };
-        self.console.say(format!("Job {word}")).await;
     }
 
     fn halted(&self) -> Halt {

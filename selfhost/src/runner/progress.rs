@@ -3,11 +3,11 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use indexmap::IndexMap;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 /// So many rows may wait to be acknowledged before the job is held back.
 const ROWS_WAITING_MAX: usize = 20_000;
@@ -195,13 +195,16 @@ impl Progress {
         }
     }
 
-    /// The first rows that are not acknowledged, and the index of the first of them.
-    pub(crate) fn waiting_rows(&self, most: usize) -> (u64, Vec<Row>) {
+    /// Waits until something changes, or for so long.
+    pub(crate) async fn changed_within(&self, longest: Duration) {
+        drop(timeout(longest, self.changed.notified()).await);
+    }
+
+    /// The rows of the whole log from this one on, as far as they are not acknowledged.
+    pub(crate) fn rows_from(&self, index: u64) -> Vec<Row> {
         let state = self.lock();
-        (
-            state.acknowledged,
-            state.rows.iter().take(most).cloned().collect(),
-        )
+        let known = usize::try_from(index.saturating_sub(state.acknowledged)).unwrap_or(usize::MAX);
+        state.rows.iter().skip(known).cloned().collect()
     }
 
     /// So many rows of the whole log are stored on the server.
@@ -214,11 +217,6 @@ impl Progress {
         state.acknowledged += gone as u64;
         drop(state);
         self.room.notify_waiters();
-    }
-
-    /// Ends when something has changed since the last time.
-    pub(crate) async fn changed(&self) {
-        self.changed.notified().await;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -260,8 +258,9 @@ mod tests {
             .await;
         progress.acknowledge(2);
         progress.acknowledge(1);
-        let (first, rows) = progress.waiting_rows(10);
-        assert_eq!((first, rows.len(), rows[0].content.as_str()), (2, 1, "c"));
+        let rows = progress.rows_from(0);
+        assert_eq!((rows.len(), rows[0].content.as_str()), (1, "c"));
+        assert!(progress.rows_from(3).is_empty());
     }
 
     #[tokio::test]
@@ -276,7 +275,7 @@ mod tests {
         assert!(!waiting.is_finished());
         progress.acknowledge(1);
         waiting.await.unwrap();
-        assert_eq!(progress.waiting_rows(usize::MAX).1.len(), ROWS_WAITING_MAX);
+        assert_eq!(progress.rows_from(0).len(), ROWS_WAITING_MAX);
     }
 
     #[test]

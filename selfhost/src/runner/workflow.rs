@@ -113,8 +113,6 @@ pub(crate) enum CallSecrets {
 pub(crate) struct Step {
     /// `id:`, where there is one.
     pub(crate) id: Option<String>,
-    /// `name:`, where there is one; may hold expressions.
-    pub(crate) name: Option<String>,
     /// `if:`, empty where there is none.
     pub(crate) condition: String,
     /// `env:`, not evaluated.
@@ -187,20 +185,5 @@ impl Composite {
     /// Reads an `action.yml`.
     pub(crate) fn read(text: &str) -> Result<Self, Error> {
         read::composite(text)
-    }
-}
-
-impl Step {
-    /// What the log and the API call it when it has no name.
-    pub(crate) fn title(&self) -> String {
-        if let Some(name) = &self.name {
-            return name.clone();
-        }
-        match &self.action {
-            StepAction::Run { script, .. } => {
-                script.trim().lines().next().unwrap_or_default().to_owned()
-            }
-            StepAction::Uses { uses, .. } => uses.clone(),
-        }
     }
 }

@@ -118,7 +118,7 @@ impl Running<'_> {
                 }
                 None => Value::text(""),
             };
-            inputs.insert(name.clone(), typed(declared, value));
+            inputs.insert(name.clone(), typed(declared, &value));
         }
         match with
             .keys()
@@ -180,7 +180,7 @@ impl Running<'_> {
         let outer = mem::replace(&mut self.ground, ground);
         let result = self.inner_steps(called, job, steps, inputs).await;
         let inner = mem::replace(&mut self.ground, outer);
-        inner.leave();
+        inner.leave().await;
         Ok(result)
     }
 
@@ -230,7 +230,7 @@ impl Running<'_> {
 }
 
 /// What the declaration makes of a value that was handed in.
-fn typed(declared: &Input, value: Value) -> Value {
+fn typed(declared: &Input, value: &Value) -> Value {
     match declared.kind.as_str() {
         "boolean" => Value::Bool(value.to_text() == "true"),
         "number" => Value::Number(value.to_number()),

@@ -9,13 +9,18 @@ use std::{
     io::Write,
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    pin::pin,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
-use super::{Frame, Running, expression::Value, steps::Outcome};
+use super::{
+    Frame, Running,
+    expression::{Status, Value},
+    steps::Outcome,
+};
 use crate::{
     process::{End, Program},
     runner::lines::Lines,
@@ -78,15 +83,22 @@ impl Running<'_> {
     ) -> Result<String, String> {
         let folder = &request.folder;
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let mut git =
-            async |arguments: &[&str]| self.git(frame, request, env, limit, arguments).await;
-        git(&["init", "-q"]).await?;
-        git(&["config", "--local", "gc.auto", "0"]).await?;
-        if git(&["remote", "add", "origin", &request.url])
+        let call = Call {
+            env: credentials(self.variables(frame, env), &request.token),
+            folder: folder.clone(),
+            limit,
+            status: frame.status,
+        };
+        self.git(&call, &["init", "-q"]).await?;
+        self.git(&call, &["config", "--local", "gc.auto", "0"])
+            .await?;
+        if self
+            .git(&call, &["remote", "add", "origin", &request.url])
             .await
             .is_err()
         {
-            git(&["remote", "set-url", "origin", &request.url]).await?;
+            self.git(&call, &["remote", "set-url", "origin", &request.url])
+                .await?;
         }
         let depth = format!("--depth={}", request.depth);
         let mut fetch = vec!["fetch", "-q", "--no-recurse-submodules"];
@@ -94,69 +106,72 @@ impl Running<'_> {
             fetch.push(&depth);
         }
         fetch.extend(["origin", &request.refspec]);
-        git(&fetch).await?;
+        self.git(&call, &fetch).await?;
         let mut checkout = vec!["checkout", "-q", "--force"];
         checkout.extend(request.checkout.iter().map(String::as_str));
-        git(&checkout).await?;
+        self.git(&call, &checkout).await?;
         if request.keeps_token {
             keep_token(request).map_err(|error| format!("keeping the token for git: {error}"))?;
         }
-        git(&["rev-parse", "HEAD"]).await
+        self.git(&call, &["rev-parse", "HEAD"]).await
     }
 
-    /// Runs git in the folder of the request; what it complains about is the error.
-    async fn git(
-        &mut self,
-        frame: &Frame,
-        request: &Request,
-        env: &IndexMap<String, String>,
-        limit: Instant,
-        arguments: &[&str],
-    ) -> Result<String, String> {
-        let mut variables = self.variables(frame, env);
-        for (name, value) in [
-            ("GIT_TERMINAL_PROMPT", "0"),
-            ("GIT_CONFIG_NOSYSTEM", "1"),
-            (
-                "GIT_CONFIG_COUNT",
-                if request.token.is_empty() { "0" } else { "1" },
-            ),
-            ("GIT_CONFIG_KEY_0", "http.extraHeader"),
-            ("GIT_CONFIG_VALUE_0", &header(&request.token)),
-        ] {
-            variables.insert(name.to_owned(), value.to_owned());
-        }
+    /// Runs git; what it complains about is the error.
+    async fn git(&self, call: &Call, arguments: &[&str]) -> Result<String, String> {
+        let argv = std::iter::once("git").chain(arguments.iter().copied());
         let program = Program {
-            argv: std::iter::once("git")
-                .chain(arguments.iter().copied())
-                .map(str::to_owned)
-                .collect(),
-            env: variables
-                .into_iter()
+            argv: argv.map(str::to_owned).collect(),
+            env: call
+                .env
+                .iter()
                 .map(|(name, value)| (name.into(), value.into()))
                 .collect(),
-            folder: request.folder.clone(),
-            deadline: Some(limit),
+            folder: call.folder.clone(),
+            deadline: Some(call.limit),
         };
+        let mut stop = pin!(self.stop(call.status));
+        let failed = |error: std::io::Error| format!("git cannot be run: {error}");
+        let mut started = program.start().map_err(failed)?;
         let mut lines = Lines::default();
         let mut printed = Vec::new();
-        let stop = self.stop(frame.status);
-        let end = program
-            .run(stop, async |bytes: &[u8]| printed.extend(lines.push(bytes)))
-            .await;
+        while let Some(bytes) = started.read(stop.as_mut()).await {
+            printed.extend(lines.push(bytes));
+        }
         printed.extend(lines.finish());
         let printed = printed.join("\n");
-        match end {
-            Ok(End::Exited(0)) => Ok(printed),
-            Ok(End::Exited(_)) => Err(format!("git {}: {printed}", arguments[0])),
-            Ok(End::TimedOut) => Err(format!(
+        match started.end(stop).await.map_err(failed)? {
+            End::Exited(0) => Ok(printed),
+            End::Exited(_) => Err(format!("git {}: {printed}", arguments[0])),
+            End::TimedOut => Err(format!(
                 "git {} took longer than the step may",
                 arguments[0]
             )),
-            Ok(End::Cancelled) => Err("the job was stopped".to_owned()),
-            Err(error) => Err(format!("git cannot be started: {error}")),
+            End::Cancelled => Err("the job was stopped".to_owned()),
         }
     }
+}
+
+/// How git is called throughout one checkout.
+#[derive(Debug)]
+struct Call {
+    env: IndexMap<String, String>,
+    folder: PathBuf,
+    limit: Instant,
+    status: Status,
+}
+
+/// Variables by which git knows the token, and asks nobody for another one.
+fn credentials(mut env: IndexMap<String, String>, token: &str) -> IndexMap<String, String> {
+    for (name, value) in [
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+        ("GIT_CONFIG_COUNT", if token.is_empty() { "0" } else { "1" }),
+        ("GIT_CONFIG_KEY_0", "http.extraHeader"),
+        ("GIT_CONFIG_VALUE_0", &header(token)),
+    ] {
+        env.insert(name.to_owned(), value.to_owned());
+    }
+    env
 }
 
 fn header(token: &str) -> String {

@@ -61,8 +61,8 @@ impl Ground {
     }
 
     /// Ends everything that still runs here, and takes the folders away.
-    pub(super) fn leave(self) {
-        process::kill_marked(surroundings::TRACKING, &self.tracking);
+    pub(super) async fn leave(self) {
+        process::kill_marked(surroundings::TRACKING, &self.tracking).await;
         // What a job made unreadable for us stays, and is swept at the next start.
         drop(self.folders.remove());
     }

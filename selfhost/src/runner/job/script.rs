@@ -1,6 +1,6 @@
 //! A step that runs a script.
 
-use std::{fs, io, path::PathBuf};
+use std::{fs, io, path::PathBuf, pin::pin};
 
 use indexmap::IndexMap;
 use tokio::time::Instant;
@@ -191,26 +191,24 @@ impl Running<'_> {
         status: Status,
     ) -> Result<(End, Said), Error> {
         let mut said = Said::default();
-        let stop = self.stop(status);
-        let console = &mut self.console;
-        let end = program
-            .run(stop, async |bytes: &[u8]| {
-                let lines = said.lines.push(bytes);
-                said.hear(lines, console).await;
-            })
-            .await
-            .map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => Error::Program(shell.program().to_owned()),
-                _ => Error::Start(error),
-            })?;
-        if let Some(last) = said.lines.finish() {
-            said.hear(vec![last], console).await;
+        let mut stop = pin!(self.stop(status));
+        let mut started = program.start().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::Program(shell.program().to_owned()),
+            _ => Error::Start(error),
+        })?;
+        while let Some(bytes) = started.read(stop.as_mut()).await {
+            let lines = said.lines.push(bytes);
+            said.hear(lines, &mut self.console).await;
         }
+        if let Some(last) = said.lines.finish() {
+            said.hear(vec![last], &mut self.console).await;
+        }
+        let end = started.end(stop).await.map_err(Error::Start)?;
         Ok((end, said))
     }
 
     /// Ends when this step must: steps that always run only end with the runner itself.
-    pub(super) fn stop(&self, status: Status) -> impl Future<Output = ()> + use<> {
+    pub(super) fn stop(&self, status: Status) -> impl Future<Output = ()> + Send + use<> {
         let mut halt = self.halt.clone();
         let bar = if status == Status::Cancelled {
             Halt::Stopping

@@ -59,7 +59,7 @@ impl Running<'_> {
     pub(super) async fn reported_step(&mut self, frame: &mut Frame, index: usize, step: &Step) {
         let key = step.id.clone().unwrap_or_else(|| index.to_string());
         let conclusion = match self.judge(frame, step) {
-            Verdict::Skipped => self.skip(frame, &key),
+            Verdict::Skipped => Self::skip(frame, &key),
             Verdict::Halted => Conclusion::Cancelled,
             Verdict::Undecided(reason) => {
                 self.console
@@ -96,7 +96,7 @@ impl Running<'_> {
         for (index, step) in steps.iter().enumerate() {
             let key = step.id.clone().unwrap_or_else(|| index.to_string());
             match self.judge(frame, step) {
-                Verdict::Skipped => drop(self.skip(frame, &key)),
+                Verdict::Skipped => drop(Self::skip(frame, &key)),
                 Verdict::Halted => first = first.or_else(|| Some("the job was stopped".to_owned())),
                 Verdict::Undecided(reason) => {
                     frame.status = Status::Failure;
@@ -163,7 +163,7 @@ impl Running<'_> {
         Ok(env)
     }
 
-    fn skip(&self, frame: &mut Frame, key: &str) -> Conclusion {
+    fn skip(frame: &mut Frame, key: &str) -> Conclusion {
         frame.note(
             key,
             IndexMap::new(),

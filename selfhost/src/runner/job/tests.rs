@@ -54,13 +54,7 @@ async fn carry_out(assignment: Assignment, halt: watch::Receiver<Halt>) -> Carri
     Carried {
         conclusion: snapshot.ended.unwrap().1,
         steps: snapshot.steps.iter().map(ended).collect(),
-        lines: without_headers(
-            progress
-                .waiting_rows(usize::MAX)
-                .1
-                .into_iter()
-                .map(|row| row.content),
-        ),
+        lines: without_headers(progress.rows_from(0).into_iter().map(|row| row.content)),
         outputs: snapshot.outputs,
     }
 }
