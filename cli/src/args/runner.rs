@@ -16,7 +16,7 @@ pub(crate) enum RunnerCommand {
 /// Arguments of `runner register`.
 #[derive(Debug, Args)]
 pub(crate) struct RegisterArgs {
-    /// Address of the Git service, such as https://10.0.0.2:3000
+    /// Address of the Git service, such as `https://10.0.0.2:3000`
     #[arg(long, value_name = "URL")]
     pub(crate) url: String,
     /// File with the registration token [env: `PROXMOX_CI_RUNNER_TOKEN` holds the token itself]
