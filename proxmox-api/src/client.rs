@@ -83,6 +83,22 @@ impl Client {
     /// `path` begins with `/` and is percent-encoded; `params` is any structure or map of scalars
     /// and lists of scalars, or `&()` for none. Booleans are sent as 0 and 1, `None` is left out.
     ///
+    /// ```
+    /// # use proxmox_api::{Client, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// use proxmox_api::Method;
+    /// use serde_json::{Value, json};
+    ///
+    /// let zones: Vec<Value> = pve.call(Method::Get, "/nodes", &json!({})).await?;
+    /// assert_eq!(zones[0]["status"], "online");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// Of any kind. A POST, PUT or DELETE is repeated only if it was certainly not carried out.
     pub async fn call<T: DeserializeOwned>(

@@ -15,6 +15,23 @@ pub use task_failure::TaskFailure;
 ///
 /// Its text says what was being done, to what, and what the server said; [`Error::kind`] is for
 /// programs. The text of a cause stands in `source()` and is not repeated.
+///
+/// ```
+/// # use proxmox_api::{Client, Tls};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let play = testkit::node::Node::start_memory().await?;
+/// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+/// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+/// # let node = pve.node(play.name().parse()?);
+/// use proxmox_api::{Delivery, ErrorKind};
+///
+/// let error = node.container(999.try_into()?).config().await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::NotFound);
+/// assert_eq!((error.delivery(), error.status()), (Delivery::Answered, Some(500)));
+/// assert!(error.to_string().starts_with("reading the configuration of container `999`"));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 

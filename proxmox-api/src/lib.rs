@@ -1,25 +1,30 @@
 //! A typed async client of the Proxmox VE API.
 //!
-//! ```no_run
-//! # // Needs a server; the conversation is played in `tests/it` against one.
-//! # async fn play() -> Result<(), Box<dyn std::error::Error>> {
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let play = testkit::node::Node::start_memory().await?;
+//! # let (url, token, shown) = (play.url(), play.root_token(), play.fingerprint());
 //! use std::time::Duration;
 //!
 //! use proxmox_api::api::CreateContainer;
 //! use proxmox_api::{Client, Tls};
 //!
-//! let pve = Client::builder("https://pve1:8006")
-//!     .token("root@pam!ci=00000000-0000-0000-0000-000000000000".parse()?)
-//!     .tls(Tls::CaFile("/etc/pve-root-ca.pem".into()))
+//! let pve = Client::builder(url)
+//!     .token(token.parse()?)
+//!     .tls(Tls::Pinned(shown.parse()?))
 //!     .build()?;
 //! let node = pve.node("pve1".parse()?);
-//! let create = CreateContainer::new(105.try_into()?, "local:vztmpl/debian-12.tar.zst".parse()?)
+//! let template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst".parse()?;
+//! let create = CreateContainer::new(105.try_into()?, template)
 //!     .rootfs("local:8".parse()?)
 //!     .net(0, "name=eth0,bridge=vmbr0,ip=dhcp".parse()?);
 //! node.create_container(&create).await?.wait(Duration::from_secs(300)).await?;
-//! node.container(105.try_into()?).start().await?.wait(Duration::from_secs(60)).await?;
-//! # Ok(())
-//! # }
+//!
+//! let container = node.container(105.try_into()?);
+//! container.start().await?.wait(Duration::from_secs(60)).await?;
+//! assert!(container.status().await?.is_running());
+//! # Ok(()) }
 //! ```
 //!
 //! | module | what it holds |

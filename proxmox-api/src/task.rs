@@ -77,6 +77,33 @@ impl Task {
 
     /// Waits until the task ends, at most as long as `wait` says.
     ///
+    /// ```
+    /// # use proxmox_api::{Client, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// # let template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst".parse()?;
+    /// # let create = proxmox_api::api::CreateContainer::new(105.try_into()?, template);
+    /// # node.create_container(&create.rootfs("local:1".parse()?)).await?
+    /// #     .wait(std::time::Duration::from_secs(10)).await?;
+    /// # let container = node.container(105.try_into()?);
+    /// use std::time::Duration;
+    ///
+    /// use proxmox_api::{ErrorKind, TaskOutcome};
+    ///
+    /// let task = container.start().await?;
+    /// match task.wait(Duration::from_secs(60)).await {
+    ///     Ok(TaskOutcome::Warnings(count, log)) => println!("{count} warnings: {log:?}"),
+    ///     Ok(_) => {}
+    ///     Err(error) if error.kind() == ErrorKind::TimedOut => println!("it goes on: {}", task.upid()),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::TaskFailed`](crate::ErrorKind::TaskFailed) with the end of the log if it
     /// failed; [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) if it still runs, in which case

@@ -75,6 +75,19 @@ impl Access {
 
     /// What the asker may do on one path, e.g. `/vms/105`.
     ///
+    /// ```
+    /// # use proxmox_api::{Client, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// let may = pve.access().permissions_on("/vms/105").await?;
+    /// assert!(may.has("/vms/105", "VM.Allocate"));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// Upstream: `GET /access/permissions?path=`.
     ///
     /// # Errors
@@ -147,6 +160,29 @@ impl Access {
     }
 
     /// Creates a token; its secret is told now and never again.
+    ///
+    /// ```
+    /// # use proxmox_api::{Client, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// use proxmox_api::api::{CreateToken, CreateUser, SetAcl};
+    ///
+    /// let access = pve.access();
+    /// access.create_user(&CreateUser::new("ci@pve".parse()?)).await?;
+    /// let id = "ci@pve!deploy".parse()?;
+    /// let token = access.create_token(&id, &CreateToken::new()).await?;
+    /// access.set_acl(&SetAcl::new("/vms", "PVEVMAdmin").user(&"ci@pve".parse()?).token(&id)).await?;
+    /// let mine = Client::builder(play.url())
+    ///     .token(token)
+    ///     .tls(Tls::Pinned(play.fingerprint().parse()?))
+    ///     .build()?;
+    /// assert!(mine.access().permissions_on("/vms").await?.has("/vms", "VM.Allocate"));
+    /// # Ok(()) }
+    /// ```
     ///
     /// Upstream: `POST /access/users/{userid}/token/{tokenid}`.
     ///

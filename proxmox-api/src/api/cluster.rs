@@ -42,6 +42,21 @@ impl Cluster {
 
     /// What there is; what the asker may not see is left out.
     ///
+    /// ```
+    /// # use proxmox_api::{Client, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// use proxmox_api::api::ListResources;
+    ///
+    /// let storages = pve.cluster().list_resources(ListResources::Storages).await?;
+    /// assert_eq!(storages[0].status.as_deref(), Some("available"));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// Upstream: `GET /cluster/resources`.
     ///
     /// # Errors

@@ -129,6 +129,33 @@ impl Container {
     /// The change is not atomic: if one of several settings cannot be applied, the ones before it
     /// may be stored.
     ///
+    /// ```
+    /// # use proxmox_api::{Client, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// # let template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst".parse()?;
+    /// # let create = proxmox_api::api::CreateContainer::new(105.try_into()?, template);
+    /// # node.create_container(&create.rootfs("local:1".parse()?)).await?
+    /// #     .wait(std::time::Duration::from_secs(10)).await?;
+    /// # let container = node.container(105.try_into()?);
+    /// use proxmox_api::api::UpdateContainer;
+    /// use proxmox_api::wire::{Mib, Patch};
+    ///
+    /// let present = container.config().await?;
+    /// let update = UpdateContainer::new().memory(Mib(1024)).searchdomain(Patch::Delete);
+    /// let guarded = match present.digest {
+    ///     Some(digest) => update.digest(digest),
+    ///     None => update,
+    /// };
+    /// container.update(&guarded).await?;
+    /// assert_eq!(container.config().await?.memory, Some(Mib(1024)));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Modified`](crate::ErrorKind::Modified) if a digest was given and the
     /// configuration is another one by now; [`ErrorKind::Locked`](crate::ErrorKind::Locked);
@@ -154,6 +181,28 @@ impl Container {
     /// Starts it.
     ///
     /// Upstream: `POST /nodes/{node}/lxc/{vmid}/status/start`. Privilege: `VM.PowerMgmt`.
+    ///
+    /// ```
+    /// # use proxmox_api::{Client, ErrorKind, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// # let template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst".parse()?;
+    /// # let create = proxmox_api::api::CreateContainer::new(105.try_into()?, template);
+    /// # node.create_container(&create.rootfs("local:1".parse()?)).await?
+    /// #     .wait(std::time::Duration::from_secs(10)).await?;
+    /// # let container = node.container(105.try_into()?);
+    /// use std::time::Duration;
+    ///
+    /// container.start().await?.wait(Duration::from_secs(60)).await?;
+    /// assert!(container.status().await?.is_running());
+    /// let again = container.start().await.unwrap_err();
+    /// assert_eq!(again.kind(), ErrorKind::AlreadyRunning);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyRunning`](crate::ErrorKind::AlreadyRunning). That the container is

@@ -79,6 +79,27 @@ impl Node {
     /// Upstream: `POST /nodes/{node}/lxc`. Privilege: `VM.Allocate` on the container or its pool,
     /// `Datastore.AllocateSpace` on the storage, `SDN.Use` on the bridge.
     ///
+    /// ```
+    /// # use proxmox_api::{Client, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// use std::time::Duration;
+    ///
+    /// use proxmox_api::api::CreateContainer;
+    /// use proxmox_api::property::Net;
+    ///
+    /// let template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst".parse()?;
+    /// let create = CreateContainer::new(105.try_into()?, template)
+    ///     .rootfs("local:8".parse()?)
+    ///     .net(0, Net::new("eth0").bridge("vmbr0").ip("dhcp".parse()?));
+    /// node.create_container(&create).await?.wait(Duration::from_secs(300)).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`](crate::ErrorKind::AlreadyExists) if the number is taken,
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for a missing storage or pool,
@@ -139,6 +160,22 @@ impl Node {
     /// Its tasks, newest first. Without [`ListTasks::running_too`] those that run are not in it.
     ///
     /// Upstream: `GET /nodes/{node}/tasks`. One sees one's own; `Sys.Audit` shows all.
+    ///
+    /// ```
+    /// # use proxmox_api::{Client, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// use proxmox_api::api::ListTasks;
+    ///
+    /// for task in node.list_tasks(&ListTasks::new().failed_only().limit(10)).await? {
+    ///     assert_eq!(task.succeeded(), Some(false));
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidParameter`](crate::ErrorKind::InvalidParameter).

@@ -98,6 +98,27 @@ impl Storage {
     ///
     /// A file that was not certainly received is not sent again.
     ///
+    /// ```
+    /// # use proxmox_api::{Client, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// use std::time::Duration;
+    ///
+    /// use proxmox_api::api::{ContentType, ListContent, Upload};
+    ///
+    /// let storage = node.storage("local".parse()?);
+    /// let upload = Upload::bytes(ContentType::Template, "mine.tar.zst", vec![0; 512])
+    ///     .on_progress(|bytes| assert_eq!(bytes, 512));
+    /// storage.upload(upload).await?.wait(Duration::from_secs(60)).await?;
+    /// let templates = storage.list_content(&ListContent::of(ContentType::Template)).await?;
+    /// assert!(templates.iter().any(|entry| entry.volid.file_name() == "mine.tar.zst"));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Unusable`](crate::ErrorKind::Unusable) if the file cannot be read or its name
     /// cannot be sent; [`ErrorKind::InvalidParameter`](crate::ErrorKind::InvalidParameter);

@@ -79,6 +79,18 @@ impl ClientBuilder {
     }
 
     /// Logs in with a password, and asks `answer` for the second factor when the server wants one.
+    ///
+    /// ```
+    /// use proxmox_api::{Client, SecondFactor, Secret};
+    ///
+    /// # let code_of_the_moment = || "123456";
+    /// let client = Client::builder("pve1.example")
+    ///     .password_and_factor("root@pam".parse()?, "secret", move |challenge| {
+    ///         let code = code_of_the_moment();
+    ///         challenge.accepts_totp().then(|| SecondFactor::Totp(Secret::new(code)))
+    ///     });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn password_and_factor(
         mut self,
         user: UserId,

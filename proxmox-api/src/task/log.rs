@@ -65,6 +65,33 @@ impl Task {
     ///
     /// Whether the task ended well is for [`Task::wait`] to say.
     ///
+    /// ```
+    /// # use proxmox_api::{Client, Tls};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let play = testkit::node::Node::start_memory().await?;
+    /// # let pve = Client::builder(play.url()).token(play.root_token().parse()?)
+    /// #     .tls(Tls::Pinned(play.fingerprint().parse()?)).build()?;
+    /// # let node = pve.node(play.name().parse()?);
+    /// # let template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst".parse()?;
+    /// # let create = proxmox_api::api::CreateContainer::new(105.try_into()?, template);
+    /// # node.create_container(&create.rootfs("local:1".parse()?)).await?
+    /// #     .wait(std::time::Duration::from_secs(10)).await?;
+    /// # let container = node.container(105.try_into()?);
+    /// use std::time::Duration;
+    ///
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let task = container.start().await?;
+    /// let mut log = task.follow(Duration::from_secs(60));
+    /// let mut last = String::new();
+    /// while let Some(line) = log.try_next().await? {
+    ///     last = line.text;
+    /// }
+    /// assert_eq!(last, "TASK OK");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// The stream ends with an error if the log cannot be read, or with
     /// [`ErrorKind::TimedOut`](crate::ErrorKind::TimedOut) if the task still runs when the wait is

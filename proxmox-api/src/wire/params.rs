@@ -17,6 +17,22 @@ const RESERVED: AsciiSet = NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// Names under which the server takes secrets; their values are never shown, whoever sends them.
+const SECRET_NAMES: &[&str] = &[
+    "password",
+    "confirmation-password",
+    "new-password",
+    "tfa-challenge",
+    "otp",
+    "key",
+    "secret",
+    "encryption-key",
+    "token",
+];
+
+/// Shorter secrets are not searched for in texts: they would be found in every word.
+const SECRET_LENGTH: usize = 4;
+
 /// Percent-encodes one segment of a path, or one key or value of a query or form.
 pub(crate) fn encode(text: &str) -> String {
     utf8_percent_encode(text, &RESERVED).to_string()
@@ -74,10 +90,12 @@ impl Params {
 
     /// Adds a parameter.
     pub(crate) fn set(&mut self, key: impl Into<String>, value: impl Display) {
+        let key = key.into();
+        let secret = SECRET_NAMES.contains(&key.as_str());
         self.0.push(Param {
-            key: key.into(),
+            key,
             value: value.to_string(),
-            secret: false,
+            secret,
             foreign: false,
         });
     }
@@ -148,7 +166,7 @@ impl Params {
         let secrets = self
             .0
             .iter()
-            .filter(|param| param.secret && !param.value.is_empty());
+            .filter(|param| param.secret && param.value.len() >= SECRET_LENGTH);
         secrets.fold(text.to_owned(), |text, param| {
             text.replace(&param.value, "[redacted]")
         })
@@ -212,5 +230,10 @@ mod tests {
         assert_eq!(params.encoded(), "password=hunter2%21");
         assert!(!format!("{params:?}").contains("hunter2"));
         assert_eq!(params.redact("got 'hunter2!'"), "got '[redacted]'");
+        let raw = Params::from_serialize(&json!({"password": "canary", "vmid": 100})).unwrap();
+        assert_eq!(
+            format!("{raw:?}"),
+            r#"{"password": "[redacted]", "vmid": "100"}"#
+        );
     }
 }
