@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 
 /// What had to be done so that a thing is as wished.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
 pub enum Ensured<T> {
     /// It was not there.
     Created(T),

@@ -1,11 +1,14 @@
 //! Pure: a call becomes method, address, headers and body.
 
+mod body;
+mod operation;
+mod path;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use url::Url;
 
@@ -13,134 +16,12 @@ use crate::error::{Delivery, Error, ErrorKind, Result};
 use crate::ids::Scope;
 use crate::server::Capability;
 
-/// The methods that upstream knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verb {
-    /// Read.
-    Get,
-    /// Create, or do.
-    Post,
-    /// Set.
-    Put,
-    /// Change.
-    Patch,
-    /// Remove.
-    Delete,
-}
+use body::Body;
+use path::fill;
 
-impl Verb {
-    /// The method's name.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Get => "GET",
-            Self::Post => "POST",
-            Self::Put => "PUT",
-            Self::Patch => "PATCH",
-            Self::Delete => "DELETE",
-        }
-    }
-}
-
-impl fmt::Display for Verb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// What sending a request twice does: it decides about retries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Safety {
-    /// Nothing is changed.
-    Read,
-    /// The second time changes nothing more.
-    Idempotent,
-    /// As above, but the second answer says "not found".
-    Removal,
-    /// The second time does it again, or fails.
-    Once,
-}
-
-/// One endpoint: what the coverage table, the errors and the retries know of a call.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Operation {
-    pub(crate) verb: Verb,
-    pub(crate) template: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) safety: Safety,
-    pub(crate) needs: Option<Capability>,
-    pub(crate) scopes: &'static str,
-}
-
-impl Operation {
-    const fn new(verb: Verb, safety: Safety, template: &'static str, title: &'static str) -> Self {
-        Self {
-            verb,
-            template,
-            title,
-            safety,
-            needs: None,
-            scopes: "",
-        }
-    }
-
-    pub(crate) const fn get(template: &'static str, title: &'static str) -> Self {
-        Self::new(Verb::Get, Safety::Read, template, title)
-    }
-
-    pub(crate) const fn post(template: &'static str, title: &'static str) -> Self {
-        Self::new(Verb::Post, Safety::Once, template, title)
-    }
-
-    pub(crate) const fn put(template: &'static str, title: &'static str) -> Self {
-        Self::new(Verb::Put, Safety::Idempotent, template, title)
-    }
-
-    pub(crate) const fn patch(template: &'static str, title: &'static str) -> Self {
-        Self::new(Verb::Patch, Safety::Once, template, title)
-    }
-
-    pub(crate) const fn delete(template: &'static str, title: &'static str) -> Self {
-        Self::new(Verb::Delete, Safety::Removal, template, title)
-    }
-
-    /// What the server must be able to do.
-    pub(crate) const fn needs(mut self, capability: Capability) -> Self {
-        self.needs = Some(capability);
-        self
-    }
-
-    /// Another safety than that of the verb.
-    pub(crate) const fn safety(mut self, safety: Safety) -> Self {
-        self.safety = safety;
-        self
-    }
-
-    /// The template begins with a scope; the letters say which exist: `r`epository,
-    /// `o`rganisation, `u`ser, `a`dmin.
-    pub(crate) const fn scoped(mut self, scopes: &'static str) -> Self {
-        self.scopes = scopes;
-        self
-    }
-}
-
-/// Defines operations and the list of them that the coverage test walks.
-macro_rules! operations {
-    ($($name:ident = $operation:expr;)*) => {
-        $(pub(crate) const $name: crate::request::Operation = $operation;)*
-        /// Every operation of this file, for the coverage table.
-        pub(crate) const OPERATIONS: &[crate::request::Operation] = &[$($name,)*];
-    };
-}
-pub(crate) use operations;
-
-/// The body of a request.
-#[derive(Clone)]
-pub(crate) enum Body {
-    None,
-    Json(serde_json::Value),
-    Bytes { content_type: String, bytes: Bytes },
-}
+pub(crate) use body::multipart;
+pub(crate) use operation::{Operation, operations};
+pub use operation::{Safety, Verb};
 
 /// A call before it is sent. Made by this crate's methods, or by hand for an endpoint that has none.
 ///
@@ -350,26 +231,7 @@ impl Request {
 
     /// The template with its places filled.
     fn path(&self) -> Result<String, String> {
-        let mut path = String::new();
-        let mut rest = &*self.template;
-        while let Some((before, after)) = rest.split_once('{') {
-            let (name, after) = after
-                .split_once('}')
-                .ok_or("the template has no closing brace")?;
-            path.push_str(before);
-            let (name, slashes) = name
-                .strip_prefix('+')
-                .map_or((name, false), |name| (name, true));
-            let value = self
-                .arguments
-                .iter()
-                .find_map(|(given, value)| (given == name).then_some(value))
-                .ok_or_else(|| format!("`{name}` is not given"))?;
-            path.push_str(&encode(value, slashes)?);
-            rest = after;
-        }
-        path.push_str(rest);
-        Ok(path)
+        fill(&self.template, &self.arguments)
     }
 }
 
@@ -383,29 +245,6 @@ impl fmt::Display for Request {
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Request({self})")
-    }
-}
-
-/// What is percent-encoded in a segment: everything but RFC 3986's unreserved characters.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
-/// A value as one segment of a path, or as several. Empty and dotted segments are refused: every
-/// URL library reads them as another path.
-fn encode(value: &str, slashes: bool) -> Result<String, String> {
-    let check = |segment: &str| match segment {
-        "" => Err(format!("`{value}` has an empty path segment")),
-        "." | ".." => Err(format!("`{value}` has a dot for a path segment")),
-        segment => Ok(utf8_percent_encode(segment, SEGMENT).to_string()),
-    };
-    if slashes {
-        let segments: Result<Vec<_>, _> = value.trim_matches('/').split('/').map(check).collect();
-        segments.map(|segments| segments.join("/"))
-    } else {
-        check(value)
     }
 }
 
@@ -432,44 +271,12 @@ impl Prepared {
     }
 }
 
-/// A form with one file, under a boundary that does not occur in it: content type and body.
-pub(crate) fn multipart(field: &str, file_name: &str, content: &[u8]) -> (String, Bytes) {
-    let mut boundary = String::from("gitea-api-boundary");
-    while content
-        .windows(boundary.len())
-        .any(|window| window == boundary.as_bytes())
-    {
-        boundary.push('-');
-        boundary.push_str(&content.len().to_string());
-    }
-    let name: String = file_name
-        .chars()
-        .map(|letter| {
-            if letter.is_control() || letter == '"' || letter == '\\' {
-                '_'
-            } else {
-                letter
-            }
-        })
-        .collect();
-    let head = format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
-         Content-Type: application/octet-stream\r\n\r\n"
-    );
-    let tail = format!("\r\n--{boundary}--\r\n");
-    let body = [head.as_bytes(), content, tail.as_bytes()].concat();
-    (
-        format!("multipart/form-data; boundary={boundary}"),
-        Bytes::from(body),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use url::Url;
 
-    use super::{Request, Verb, multipart};
+    use super::{Request, Verb};
     use crate::error::ErrorKind;
 
     fn base() -> Url {
@@ -504,13 +311,6 @@ mod tests {
             .err()
             .unwrap();
         assert_eq!(missing.message(), Some("`name` is not given"));
-    }
-
-    #[test]
-    fn a_boundary_never_occurs_in_the_content() {
-        let (kind, body) = multipart("attachment", "a\"\r\nb.bin", b"x gitea-api-boundary y");
-        assert!(kind.ends_with("gitea-api-boundary-22"), "{kind}");
-        assert!(String::from_utf8_lossy(&body).contains("filename=\"a___b.bin\""));
     }
 
     proptest! {

@@ -160,12 +160,8 @@ fn failure(error: reqwest::Error) -> Failure {
 }
 
 fn connecting(error: &reqwest::Error) -> ErrorKind {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(present) = cause {
-        if is_certificate(present) {
-            return ErrorKind::CertificateRefused;
-        }
-        cause = present.source();
+    if refuses_certificate(error) {
+        return ErrorKind::CertificateRefused;
     }
     if error.is_timeout() {
         ErrorKind::Timeout
@@ -174,16 +170,17 @@ fn connecting(error: &reqwest::Error) -> ErrorKind {
     }
 }
 
-/// TLS errors travel inside an `io::Error`, whose `source()` skips what it holds.
-fn is_certificate(error: &(dyn StdError + 'static)) -> bool {
-    let refused = |error: &rustls::Error| matches!(error, rustls::Error::InvalidCertificate(_));
+/// Whether TLS refused a certificate somewhere below. An `io::Error` is looked into: its
+/// `source()` passes over what it holds.
+fn refuses_certificate(error: &(dyn StdError + 'static)) -> bool {
     if let Some(error) = error.downcast_ref::<rustls::Error>() {
-        return refused(error);
+        return matches!(error, rustls::Error::InvalidCertificate(_));
     }
-    let inner = error
+    let held = error
         .downcast_ref::<std::io::Error>()
         .and_then(std::io::Error::get_ref);
-    inner
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-        .is_some_and(refused)
+    match held {
+        Some(held) => refuses_certificate(held),
+        None => error.source().is_some_and(refuses_certificate),
+    }
 }

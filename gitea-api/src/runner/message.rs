@@ -10,7 +10,7 @@ use crate::auth::Secret;
 use crate::ids::RunnerId;
 use crate::runner::buffer::LogRow;
 use crate::runner::{Credentials, Registered};
-use crate::wire::words;
+use crate::wire::{lenient, words};
 
 words! {
     /// How a task or a step ended. `Other` with an empty word: it has not.
@@ -161,7 +161,10 @@ pub(super) struct NeedMessage {
 pub(super) struct StepState {
     #[serde(with = "int64", skip_serializing_if = "int64::is_zero")]
     pub(super) id: i64,
-    #[serde(skip_serializing_if = "TaskResult::is_unset")]
+    #[serde(
+        deserialize_with = "lenient",
+        skip_serializing_if = "TaskResult::is_unset"
+    )]
     pub(super) result: TaskResult,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) started_at: Option<Timestamp>,
@@ -178,7 +181,10 @@ pub(super) struct StepState {
 pub(super) struct TaskState {
     #[serde(with = "int64")]
     pub(super) id: i64,
-    #[serde(skip_serializing_if = "TaskResult::is_unset")]
+    #[serde(
+        deserialize_with = "lenient",
+        skip_serializing_if = "TaskResult::is_unset"
+    )]
     pub(super) result: TaskResult,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) started_at: Option<Timestamp>,

@@ -4,5 +4,11 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod actions;
 mod coverage;
+mod forge;
+mod page;
+mod runner;
 mod stories;
+mod transport;
+mod trust;
