@@ -7,33 +7,16 @@ use gitea_api::api::orgs::{CreateOrg, EditOrg};
 use gitea_api::api::repos::branches::CreateBranch;
 use gitea_api::api::repos::contents::CommitOptions;
 use gitea_api::api::repos::statuses::{CreateStatus, StatusState};
-use gitea_api::api::repos::{CreateRepo, EditRepo, Repo};
+use gitea_api::api::repos::{CreateRepo, EditRepo};
 use gitea_api::api::users::keys::AddKey;
 use gitea_api::api::users::tokens::{CreateToken, TokenScope};
 use gitea_api::runner::Profile;
-use gitea_api::{Auth, Client, Ensured, ErrorKind, Patch, Secret};
-use testkit::forge::Forge;
+use gitea_api::{Auth, Ensured, ErrorKind, Patch, Secret};
+
+use crate::conversation::Conversation;
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9ZTBVbvFM3FBBnVAWBjxpnFiFLLpbBbYJAxPPWVdXA";
-
-async fn forge() -> (Forge, Client) {
-    let forge = Forge::start().await.unwrap();
-    let token = Auth::token(&*forge.ready().root_token);
-    let client = Client::builder(forge.url()).auth(token).build().unwrap();
-    (forge, client)
-}
-
-/// An organisation with a repository that has a first commit.
-async fn repo(client: &Client) -> Repo {
-    client.create_org(&CreateOrg::new("infra")).await.unwrap();
-    client
-        .org("infra")
-        .create_repo(&CreateRepo::new("deploy").auto_init(true))
-        .await
-        .unwrap();
-    client.repo("infra", "deploy")
-}
 
 /// Created, then left alone.
 macro_rules! ensured_twice {
@@ -45,7 +28,8 @@ macro_rules! ensured_twice {
 
 #[tokio::test]
 async fn what_is_ensured_twice_is_written_once() {
-    let (_forge, client) = forge().await;
+    let talk = Conversation::begin().await;
+    let client = &talk.client;
     let user = CreateUser::ready("dev", "dev@forge.internal", "a long password");
     ensured_twice!(client.admin().ensure_user(&user));
     let org = CreateOrg::new("infra").description("machines");
@@ -65,11 +49,13 @@ async fn what_is_ensured_twice_is_written_once() {
     ensured_twice!(client.org("infra").hooks().ensure(&hook));
     let key = AddKey::new("laptop", format!("{KEY} me@laptop"));
     ensured_twice!(client.me().keys().ensure(&key));
+    talk.end().await;
 }
 
 #[tokio::test]
 async fn what_differs_is_changed_and_nothing_else() {
-    let (_forge, client) = forge().await;
+    let talk = Conversation::begin().await;
+    let client = &talk.client;
     let org = client
         .create_org(&CreateOrg::new("infra").website("https://a.internal"))
         .await;
@@ -108,12 +94,13 @@ async fn what_differs_is_changed_and_nothing_else() {
         .await
         .unwrap();
     assert_eq!((&*cleared.description, &*cleared.website), ("new", ""));
+    talk.end().await;
 }
 
 #[tokio::test]
 async fn files_are_put_one_by_one_and_many_at_once() {
-    let (_forge, client) = forge().await;
-    let repo = repo(&client).await;
+    let talk = Conversation::begin().await;
+    let repo = talk.repo().await;
     let options = CommitOptions::new().branch("main").message("write");
     let files = repo.contents();
     ensured_twice!(files.ensure("a/one.txt", b"1\n", &options));
@@ -165,12 +152,13 @@ async fn files_are_put_one_by_one_and_many_at_once() {
     assert_eq!(error.kind(), &ErrorKind::ShaMismatch);
     let error = files.create("a/one.txt", b"x", &options).await.unwrap_err();
     assert!(error.is_already_exists());
+    talk.end().await;
 }
 
 #[tokio::test]
 async fn branches_commits_and_statuses_are_found_again() {
-    let (_forge, client) = forge().await;
-    let repo = repo(&client).await;
+    let talk = Conversation::begin().await;
+    let repo = talk.repo().await;
     let branch = CreateBranch::new("feature/x").old_branch_name("main");
     let made = repo.branches().create(&branch).await.unwrap();
     assert_eq!(
@@ -190,12 +178,13 @@ async fn branches_commits_and_statuses_are_found_again() {
     );
     repo.branches().delete("feature/x").await.unwrap();
     assert!(repo.branches().find("feature/x").await.unwrap().is_none());
+    talk.end().await;
 }
 
 #[tokio::test]
 async fn a_token_is_made_with_a_password_and_kept_while_its_scopes_are_right() {
-    let (forge, client) = forge().await;
-    let ready = forge.ready();
+    let talk = Conversation::begin().await;
+    let (ready, client) = (talk.forge.ready(), &talk.client);
     let basic = client.with_auth(Auth::basic(&*ready.root_user, &*ready.root_password));
     let tokens = basic.user(&*ready.root_user).tokens();
     let wish = CreateToken::new("ci").scopes([TokenScope::WriteRepository, TokenScope::ReadUser]);
@@ -230,12 +219,13 @@ async fn a_token_is_made_with_a_password_and_kept_while_its_scopes_are_right() {
         &ErrorKind::Unauthorized,
         "a token in the header is not enough"
     );
+    talk.end().await;
 }
 
 #[tokio::test]
 async fn an_edit_of_a_hook_resets_nothing() {
-    let (_forge, client) = forge().await;
-    let repo = repo(&client).await;
+    let talk = Conversation::begin().await;
+    let repo = talk.repo().await;
     let wish = CreateHook::to("http://127.0.0.1:9/h", "key", ["push"]).branch_filter("main");
     let made = repo.hooks().create(&wish).await.unwrap();
     let edited = repo
@@ -251,11 +241,13 @@ async fn an_edit_of_a_hook_resets_nothing() {
     assert!(
         matches!(repo.hooks().ensure(&wish).await.unwrap(), Ensured::Updated(hook) if hook.active)
     );
+    talk.end().await;
 }
 
 #[tokio::test]
 async fn a_user_who_must_change_the_password_is_told_so() {
-    let (_forge, client) = forge().await;
+    let talk = Conversation::begin().await;
+    let client = &talk.client;
     let user = CreateUser::new("late", "late@forge.internal").password("a long password");
     client.admin().create_user(&user).await.unwrap();
     let late = client.with_auth(Auth::basic("late", "a long password"));
@@ -266,11 +258,13 @@ async fn a_user_who_must_change_the_password_is_told_so() {
         wrong.me().get().await.unwrap_err().kind(),
         &ErrorKind::Unauthorized
     );
+    talk.end().await;
 }
 
 #[tokio::test]
 async fn a_runner_is_registered_once_and_again_when_it_was_removed() {
-    let (_forge, client) = forge().await;
+    let talk = Conversation::begin().await;
+    let client = &talk.client;
     let actions = client.admin().actions();
     let profile = Profile::new("ci-1", ["debian"]);
     let made = actions.ensure_runner(&profile, None).await.unwrap();
@@ -290,4 +284,5 @@ async fn a_runner_is_registered_once_and_again_when_it_was_removed() {
         .await
         .unwrap();
     assert!(matches!(anew, Ensured::Updated(_)), "{anew:?}");
+    talk.end().await;
 }

@@ -5,10 +5,13 @@
 )]
 
 mod actions;
+mod conversation;
 mod coverage;
 mod forge;
 mod page;
+mod process;
 mod runner;
 mod stories;
 mod transport;
 mod trust;
+mod work;
