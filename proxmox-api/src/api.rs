@@ -19,7 +19,7 @@ pub use access::{
     Access, AclEntry, CreateToken, CreateUser, NewToken, Permissions, SetAcl, TokenInfo, User,
 };
 pub use cluster::{Cluster, ClusterMember, ListResources, Resource, ResourceKind};
-pub use endpoint::{Endpoint, Since};
+pub use endpoint::{Endpoint, Since, SinceKey};
 pub use lxc::{
     Changed, CloneContainer, Container, ContainerConfig, ContainerEntry, ContainerState,
     ContainerStatus, CreateContainer, Destroy, GuestAddress, GuestInterface, LockKind, Migrate,
@@ -217,6 +217,34 @@ pub const SINCE: &[Since] = &[
         parameter: "env",
         major: 9,
         minor: 1,
+    },
+];
+
+/// Keys of property strings that older supported versions refuse.
+pub const SINCE_KEYS: &[SinceKey] = &[
+    SinceKey {
+        setting: "net",
+        key: "host-managed",
+        major: 9,
+        minor: 1,
+    },
+    SinceKey {
+        setting: "mp",
+        key: "idmap",
+        major: 9,
+        minor: 2,
+    },
+    SinceKey {
+        setting: "mp",
+        key: "keepattrs",
+        major: 9,
+        minor: 1,
+    },
+    SinceKey {
+        setting: "rootfs",
+        key: "idmap",
+        major: 9,
+        minor: 2,
     },
 ];
 

@@ -287,6 +287,13 @@ impl Error {
         Some((path, privileges.split('|').collect()))
     }
 
+    /// The operation that holds the guest, e.g. `backup`, if that is why it was refused.
+    #[must_use]
+    pub fn lock(&self) -> Option<&str> {
+        let text = self.server_message()?.split_once(" is locked (")?.1;
+        text.split_once(')').map(|(operation, _)| operation)
+    }
+
     /// Whether the thing asked for is not there.
     #[must_use]
     pub fn is_not_found(&self) -> bool {

@@ -55,6 +55,20 @@ pub struct Since {
     pub minor: u32,
 }
 
+/// A key of a property string that not all supported versions know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinceKey {
+    /// The setting, without its index.
+    pub setting: &'static str,
+    /// The key.
+    pub key: &'static str,
+    /// Major number of the first version that knows it.
+    pub major: u32,
+    /// Minor number of the first version that knows it.
+    pub minor: u32,
+}
+
 /// Declares the calls, one a line, and the list of them.
 macro_rules! endpoints {
     ($($name:ident: $method:ident $path:literal, $doing:literal, $parameters:expr $(, $mark:ident)?;)*) => {

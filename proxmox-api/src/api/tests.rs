@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{COVERED, SINCE};
+use super::{COVERED, SINCE, SINCE_KEYS};
 use crate::golden::fixtures;
 
 /// Method and path → parameters, as the schema of a version has them.
@@ -74,4 +74,44 @@ fn parameters_of_a_family_are_known_by_its_name() {
     assert!(super::SET_CONFIG.takes("net0") && super::SET_CONFIG.takes("mp255"));
     assert!(super::SET_CONFIG.takes("memory"));
     assert!(!super::SET_CONFIG.takes("net") && !super::SET_CONFIG.takes("memory0"));
+}
+
+/// The keys that a version knows in a property string of a container.
+fn keys(file: &str, setting: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(fixtures("schemas").join(file)).unwrap();
+    let schema: Value = serde_json::from_str(&text).unwrap();
+    let create = schema["endpoints"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|endpoint| {
+            (&endpoint["method"], &endpoint["path"])
+                == (&"POST".into(), &"/nodes/{node}/lxc".into())
+        });
+    let parameters = &create.unwrap()["parameters"];
+    let family = &parameters[format!("{setting}[n]")];
+    let format = if family.is_null() {
+        &parameters[setting]["format"]
+    } else {
+        &family["format"]
+    };
+    format.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn keys_of_property_strings_came_with_the_version_that_is_said() {
+    for (file, release) in [
+        ("pve-api-8.4.json", (8, 4)),
+        ("pve-api-9.1.json", (9, 1)),
+        ("pve-api.json", (9, 2)),
+    ] {
+        for since in SINCE_KEYS {
+            let known = keys(file, since.setting).iter().any(|key| key == since.key);
+            assert_eq!(
+                known,
+                (since.major, since.minor) <= release,
+                "{since:?} in {file}"
+            );
+        }
+    }
 }

@@ -98,7 +98,7 @@ impl Capabilities {
         self.at_least(9, 1)
     }
 
-    /// Whether mount points take `idmap` and `keepattrs` (9.2 and later).
+    /// Whether mount points take `idmap` (9.2 and later).
     #[must_use]
     pub fn has_idmapped_mounts(self) -> bool {
         self.at_least(9, 2)

@@ -150,3 +150,13 @@ fn a_failed_task_tells_its_exit_status_and_the_end_of_its_log_once() {
     );
     assert_eq!(error.kind(), ErrorKind::TaskFailed);
 }
+
+#[test]
+fn a_lock_names_the_operation_that_holds_it() {
+    let error = refused(500, "CT is locked (snapshot-delete)");
+    assert_eq!(
+        (error.kind(), error.lock()),
+        (ErrorKind::Locked, Some("snapshot-delete"))
+    );
+    assert_eq!(refused(500, "disk full").lock(), None);
+}

@@ -82,8 +82,6 @@ pub struct MountOptions {
     pub mount_options: BTreeSet<String>,
     /// Identity mapping (9.2 and later).
     pub idmap: Option<String>,
-    /// Whether attributes are kept (9.2 and later).
-    pub keepattrs: bool,
     /// What this crate does not know, by key.
     pub other: BTreeMap<String, String>,
 }
@@ -99,7 +97,6 @@ impl MountOptions {
             shared: items.take_flag("shared").unwrap_or_default(),
             mount_options: items.take_by("mountoptions", words).unwrap_or_default(),
             idmap: items.take("idmap"),
-            keepattrs: items.take_flag("keepattrs").unwrap_or_default(),
             other: items.rest(),
         }
     }
@@ -114,7 +111,6 @@ impl MountOptions {
         items.put_flag("shared", self.shared);
         items.put_set("mountoptions", &self.mount_options);
         items.put_some("idmap", self.idmap.as_ref());
-        items.put_flag("keepattrs", self.keepattrs);
         items
     }
 }
@@ -180,6 +176,8 @@ pub struct MountPoint {
     pub path: String,
     /// Whether backups hold it.
     pub backup: bool,
+    /// Whether owner and mode of the mount point are kept (9.1 and later).
+    pub keepattrs: bool,
     /// How it is mounted.
     pub options: MountOptions,
 }
@@ -192,6 +190,7 @@ impl MountPoint {
             source,
             path: path.into(),
             backup: false,
+            keepattrs: false,
             options: MountOptions::default(),
         }
     }
@@ -219,10 +218,12 @@ impl Property for MountPoint {
         let source = items.require("volume")?;
         let path = items.require("mp")?;
         let backup = items.take_flag("backup").unwrap_or_default();
+        let keepattrs = items.take_flag("keepattrs").unwrap_or_default();
         Ok(Self {
             source,
             path,
             backup,
+            keepattrs,
             options: MountOptions::from_items(items),
         })
     }
@@ -232,6 +233,7 @@ impl Property for MountPoint {
         items.put("volume", &self.source);
         items.put("mp", &self.path);
         items.put_flag("backup", self.backup);
+        items.put_flag("keepattrs", self.keepattrs);
         items
     }
 }

@@ -157,6 +157,67 @@ fn hardware_addresses_fold_case_and_know_groups() {
     }
 }
 
+/// The keys that the newest schema knows in a setting of a container, sorted.
+fn schema(setting: &str) -> Vec<String> {
+    let path = crate::golden::fixtures("schemas/pve-api.json");
+    let schema: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let is_create = |endpoint: &&serde_json::Value| {
+        endpoint["method"] == "POST" && endpoint["path"] == "/nodes/{node}/lxc"
+    };
+    let create = schema["endpoints"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(is_create)
+        .unwrap();
+    let format = create["parameters"][setting]["format"].as_object().unwrap();
+    let mut keys: Vec<String> = format.keys().cloned().collect();
+    keys.sort();
+    keys
+}
+
+#[track_caller]
+fn covers(setting: &str, text: &str, rest: &std::collections::BTreeMap<String, String>) {
+    let mut keys: Vec<&str> = text
+        .split(',')
+        .map(|item| item.split('=').next().unwrap())
+        .collect();
+    keys.sort_unstable();
+    assert_eq!(keys, schema(setting));
+    assert!(rest.is_empty(), "not typed: {rest:?}");
+}
+
+#[test]
+fn every_key_of_the_schema_has_a_field() {
+    let net = "name=eth0,bridge=vmbr0,firewall=1,gw=10.0.0.1,gw6=fe80::1,host-managed=1,\
+               hwaddr=BC:24:11:00:00:01,ip=dhcp,ip6=auto,link_down=1,mtu=1400,rate=1.5,tag=5,\
+               trunks=1;2,type=veth";
+    covers("net[n]", net, &net.parse::<Net>().unwrap().other);
+    let mount = "volume=a1:b,mp=/a,acl=1,backup=1,idmap=passthrough,keepattrs=1,\
+                 mountoptions=noatime,quota=1,replicate=0,ro=1,shared=1,size=1G";
+    covers(
+        "mp[n]",
+        mount,
+        &mount.parse::<MountPoint>().unwrap().options.other,
+    );
+    let rootfs = "volume=a1:b,acl=1,idmap=passthrough,mountoptions=noatime,quota=1,replicate=0,\
+                  ro=1,shared=1,size=1G";
+    covers(
+        "rootfs",
+        rootfs,
+        &rootfs.parse::<RootFs>().unwrap().options.other,
+    );
+    let features = "force_rw_sys=1,fuse=1,keyctl=1,mknod=1,mount=nfs,nesting=1";
+    covers(
+        "features",
+        features,
+        &features.parse::<Features>().unwrap().other,
+    );
+    let device = "path=/dev/a,deny-write=1,gid=1,mode=0660,uid=1";
+    covers("dev[n]", device, &device.parse::<Device>().unwrap().other);
+}
+
 const KEY: &str = "[a-z][a-z0-9_-]{0,8}";
 const VALUE: &str = "[A-Za-z0-9/:.;=_-]{1,12}";
 

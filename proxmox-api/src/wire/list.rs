@@ -1,6 +1,6 @@
 //! Lists within a text: tags, content types, name servers.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
@@ -11,15 +11,17 @@ pub(crate) fn split_list(text: &str) -> impl Iterator<Item = &str> {
         .filter(|item| !item.is_empty())
 }
 
-/// The tags of a guest: a set, since the server sorts them, folds their case and drops repetitions.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Tags(BTreeSet<String>);
+/// The tags of a guest: a set in which case does not matter, since the server sorts tags, drops
+/// repetitions and, unless the datacenter says otherwise, folds their case. They print as they
+/// were written.
+#[derive(Debug, Clone, Default)]
+pub struct Tags(BTreeMap<String, String>);
 
 impl Tags {
     /// Whether the tag is there.
     #[must_use]
     pub fn contains(&self, tag: &str) -> bool {
-        self.0.contains(&tag.to_ascii_lowercase())
+        self.0.contains_key(&tag.to_ascii_lowercase())
     }
 
     /// Whether there is none.
@@ -30,17 +32,22 @@ impl Tags {
 
     /// The tags in their order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.0.values().map(String::as_str)
     }
 }
 
+impl PartialEq for Tags {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.keys().eq(other.0.keys())
+    }
+}
+
+impl Eq for Tags {}
+
 impl<S: AsRef<str>> FromIterator<S> for Tags {
     fn from_iter<I: IntoIterator<Item = S>>(tags: I) -> Self {
-        Self(
-            tags.into_iter()
-                .map(|tag| tag.as_ref().to_ascii_lowercase())
-                .collect(),
-        )
+        let folded = |tag: S| (tag.as_ref().to_ascii_lowercase(), tag.as_ref().to_owned());
+        Self(tags.into_iter().map(folded).collect())
     }
 }
 
@@ -68,7 +75,8 @@ mod tests {
         let typed: Tags = "Z;y,x y".parse().unwrap();
         let kept: Tags = "x;y;z".parse().unwrap();
         assert_eq!(typed, kept);
-        assert_eq!(typed.to_string(), "x;y;z");
-        assert!(typed.contains("Z"));
+        assert_eq!(typed.to_string(), "x;y;Z");
+        assert!(typed.contains("z") && kept.contains("Z") && !kept.is_empty());
+        assert_ne!(kept, "x;y".parse().unwrap());
     }
 }

@@ -19,8 +19,13 @@ async fn resources_of_every_kind_are_read() {
     let cluster = server.client().cluster();
     let resources = cluster.list_resources(ListResources::All).await.unwrap();
     let kinds: Vec<&ResourceKind> = resources.iter().map(|resource| &resource.kind).collect();
-    use ResourceKind::{Lxc, Node, Storage, Unknown};
-    assert_eq!(kinds, [&Lxc, &Storage, &Node, &Unknown]);
+    let expected = [
+        &ResourceKind::Lxc,
+        &ResourceKind::Storage,
+        &ResourceKind::Node,
+        &ResourceKind::Unknown,
+    ];
+    assert_eq!(kinds, expected);
     assert_eq!(resources[0].state(), ContainerState::Stopped);
     let guest = cluster
         .find_guest(9210.try_into().unwrap())

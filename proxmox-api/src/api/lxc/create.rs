@@ -1,6 +1,7 @@
 //! What a new container shall be.
 
 use super::settings::{Settings, for_each_setting};
+use crate::api::{self, Capabilities};
 use crate::auth::Secret;
 use crate::error::Error;
 use crate::ids::{PoolId, StorageId, Vmid, VolumeId};
@@ -44,7 +45,6 @@ pub struct CreateContainer {
     ostemplate: VolumeId,
     privilege: Privilege,
     settings: Settings,
-    rootfs: Option<RootFs>,
     storage: Option<StorageId>,
     pool: Option<PoolId>,
     password: Option<Secret>,
@@ -106,7 +106,6 @@ impl CreateContainer {
             ostemplate,
             privilege: Privilege::default(),
             settings: Settings::default(),
-            rootfs: None,
             storage: None,
             pool: None,
             password: None,
@@ -143,7 +142,8 @@ impl CreateContainer {
 
     /// The root file system; 4 GiB on the default storage if absent.
     pub fn rootfs(mut self, rootfs: RootFs) -> Self {
-        self.rootfs = Some(rootfs);
+        self.settings
+            .say_property("rootfs".to_owned(), Patch::Set(rootfs));
         self
     }
 
@@ -220,6 +220,18 @@ impl CreateContainer {
         self
     }
 
+    /// What a server that can do only so much would refuse, e.g. `entrypoint` or
+    /// `net0.host-managed`; it would refuse the whole request.
+    #[must_use]
+    pub fn unsupported(&self, by: Capabilities) -> Vec<String> {
+        let path = api::CREATE_CONTAINER.path;
+        let mut found = self.settings.unsupported(path, by);
+        if self.ha_managed && !by.takes(path, "ha-managed") {
+            found.push("ha-managed".to_owned());
+        }
+        found
+    }
+
     pub(in crate::api) fn params(&self) -> Result<Params, Error> {
         let mut params = Params::default();
         params.set("vmid", self.vmid);
@@ -228,11 +240,8 @@ impl CreateContainer {
             "unprivileged",
             u8::from(self.privilege == Privilege::Unprivileged),
         );
-        let mut settings = self.settings.clone();
-        if let Some(rootfs) = &self.rootfs {
-            settings.say_property("rootfs".to_owned(), Patch::Set(rootfs.clone()));
-        }
-        settings.write(&mut params, &format!("creating container `{}`", self.vmid))?;
+        let doing = format!("creating container `{}`", self.vmid);
+        self.settings.write(&mut params, &doing)?;
         params.set_some("storage", self.storage.as_ref());
         params.set_some("pool", self.pool.as_ref());
         params.set_some("ssh-public-keys", self.ssh_public_keys.as_ref());

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use crate::api::{self, Capabilities};
 use crate::error::Error;
 use crate::property::Property;
 use crate::wire::{Params, Patch};
@@ -60,6 +61,26 @@ impl Settings {
             .iter()
             .filter(|(_, patch)| *patch == Patch::Delete)
             .map(|(key, _)| key.as_str())
+    }
+
+    /// What a server that can do only so much would refuse.
+    pub(super) fn unsupported(&self, path: &str, by: Capabilities) -> Vec<String> {
+        let mut found = Vec::new();
+        for (key, value) in self.set_pairs() {
+            if !by.takes(path, key) {
+                found.push(key.to_owned());
+            }
+            let family = key.trim_end_matches(|c: char| c.is_ascii_digit());
+            let unknown = api::SINCE_KEYS.iter().filter(|since| {
+                since.setting == family
+                    && !by.at_least(since.major, since.minor)
+                    && value
+                        .split(',')
+                        .any(|item| item.split('=').next() == Some(since.key))
+            });
+            found.extend(unknown.map(|since| format!("{key}.{}", since.key)));
+        }
+        found
     }
 
     /// Adds what is set to the parameters.

@@ -6,6 +6,7 @@ use super::{
     ContainerConfig, CreateContainer, GuestInterface, PendingSetting, Privilege, UpdateContainer,
 };
 use crate::ErrorKind;
+use crate::api::Capabilities;
 use crate::property::{Features, Net};
 use crate::wire::{Mib, Patch};
 
@@ -56,10 +57,10 @@ fn creating_sends_what_was_said_and_nothing_else() {
             "hostname=web",
             "memory=512",
             "onboot=1",
+            "rootfs=local:8",
             "net0=name=eth0,bridge=vmbr0,ip=dhcp",
             "features=nesting=1",
             "tags=a;b",
-            "rootfs=local:8",
             "password=canary",
             "start=1"
         ]
@@ -230,4 +231,26 @@ fn a_setting_of_tomorrow_is_sent_as_it_is() {
     assert!(params.own_names().all(|name| name != "future"));
     let update = UpdateContainer::new().setting("lock", Patch::Delete);
     assert_eq!(update.params().unwrap().encoded(), "delete=lock");
+}
+
+#[test]
+fn what_an_older_server_refuses_is_known_beforehand() {
+    let net = "name=eth0,host-managed=1".parse().unwrap();
+    let mount = "local:1,mp=/a,idmap=passthrough".parse().unwrap();
+    let create = create()
+        .net(0, net)
+        .mount_point(1, mount)
+        .entrypoint("/bin/sh")
+        .ha_managed();
+    let refused = |release: &str| create.unsupported(Capabilities::of_release(release));
+    assert_eq!(
+        refused("8.4"),
+        ["net0.host-managed", "mp1.idmap", "entrypoint", "ha-managed"]
+    );
+    assert_eq!(refused("9.1"), ["mp1.idmap"]);
+    assert!(refused("9.2").is_empty());
+    let update = UpdateContainer::new()
+        .env("A=1".to_owned())
+        .memory(Mib(512));
+    assert_eq!(update.unsupported(Capabilities::of_release("8.4")), ["env"]);
 }

@@ -1,6 +1,7 @@
 //! What shall change about a container.
 
 use super::settings::{Settings, for_each_setting};
+use crate::api::{self, Capabilities};
 use crate::error::Error;
 use crate::ids::{Digest, VolumeId};
 use crate::property::{Device, Features, MountPoint, Net, RootFs, Startup};
@@ -100,6 +101,13 @@ impl UpdateContainer {
     /// The settings that are set or removed, in the order they were mentioned.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.settings.keys()
+    }
+
+    /// What a server that can do only so much would refuse, e.g. `entrypoint` or
+    /// `net0.host-managed`; it would refuse the whole request.
+    #[must_use]
+    pub fn unsupported(&self, by: Capabilities) -> Vec<String> {
+        self.settings.unsupported(api::SET_CONFIG.path, by)
     }
 
     pub(in crate::api) fn params(&self) -> Result<Params, Error> {
