@@ -143,8 +143,11 @@ pub(crate) struct DestroyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ConfigArgs {
     /// The container whose values are shown, each with the place it came from
-    #[arg(long, value_name = "NAME", required = true)]
-    pub(crate) explain: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "keys")]
+    pub(crate) explain: Option<String>,
+    /// Every key that a container may have; with `--json` the schema of `container.toml`
+    #[arg(long, conflicts_with = "explain")]
+    pub(crate) keys: bool,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
 }

@@ -1,6 +1,7 @@
-//! `config --explain`: each value of a container, and where it came from.
+//! `config`: each value of a container and where it came from; or every key that there is.
 
 use lxc_layers::resolve::{Explained, Origin};
+use lxc_layers::spec::keys;
 use serde_json::{Value, json};
 
 use super::Outcome;
@@ -12,15 +13,23 @@ use crate::{
     settings::Environment,
 };
 
-/// Explains a container's values.
+/// Explains a container's values, or the keys.
 pub(crate) async fn config(
     args: &ConfigArgs,
     environment: &Environment,
     output: &Output,
 ) -> Outcome {
+    let Some(name) = &args.explain else {
+        if output.is_json() {
+            output.json(&keys::schema())?;
+        } else {
+            output.data(keys::text().trim_end());
+        }
+        return Ok(Code::Ok);
+    };
     let fleet = Fleet::read(&args.fleet, environment).await?;
     let desired = fleet.desired(output)?;
-    let container = fleet::container(desired, &args.explain)?;
+    let container = fleet::container(desired, name)?;
     if output.is_json() {
         let values: Vec<Value> = container.explained.iter().map(as_json).collect();
         output.json(&json!({"container": container.name, "values": values}))?;

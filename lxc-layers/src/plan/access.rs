@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Access, Action, ContainerPlan, Identity, Refusal};
+use super::{Access, Action, ContainerPlan, Identity, Observed, Refusal};
 use crate::resolve::{Container, MountSource, Privilege};
 use crate::spec::Key;
 
@@ -47,9 +47,13 @@ impl Access {
 }
 
 /// Everything in a plan that its executor is not allowed to do.
-pub(super) fn refusals(desired: &Container, plan: &ContainerPlan, access: &Access) -> Vec<Refusal> {
-    let mut found = root_only(desired, plan, access);
-    found.extend(missing(desired, plan, access));
+pub(super) fn refusals(
+    desired: &Container,
+    plan: &ContainerPlan,
+    observed: &Observed,
+) -> Vec<Refusal> {
+    let mut found = root_only(desired, plan, &observed.access);
+    found.extend(missing(desired, plan, observed));
     found
 }
 
@@ -157,9 +161,11 @@ struct Need {
 }
 
 /// Needs that are not met, one refusal for each path.
-fn missing(desired: &Container, plan: &ContainerPlan, access: &Access) -> Vec<Refusal> {
+fn missing(desired: &Container, plan: &ContainerPlan, observed: &Observed) -> Vec<Refusal> {
+    let access = &observed.access;
+    let guest = guest_paths(desired, observed);
     let mut unmet: BTreeMap<String, BTreeMap<&'static str, BTreeSet<String>>> = BTreeMap::new();
-    for need in needs(desired, plan) {
+    for need in needs(desired, plan, &guest) {
         if !need
             .paths
             .iter()
@@ -208,8 +214,7 @@ fn lacks(
     }
 }
 
-fn needs(desired: &Container, plan: &ContainerPlan) -> Vec<Need> {
-    let guest = guest_paths(desired);
+fn needs(desired: &Container, plan: &ContainerPlan, guest: &[String]) -> Vec<Need> {
     let mut needs = Vec::new();
     let mut need = |privilege, paths: Vec<String>, what: &str| {
         needs.push(Need {
@@ -221,7 +226,7 @@ fn needs(desired: &Container, plan: &ContainerPlan) -> Vec<Need> {
     for action in &plan.default {
         match action {
             Action::Create { .. } => {
-                need("VM.Allocate", guest.clone(), "creating the container");
+                need("VM.Allocate", guest.to_vec(), "creating the container");
                 if desired.privilege == Privilege::Privileged {
                     need(
                         "Sys.Modify",
@@ -231,9 +236,9 @@ fn needs(desired: &Container, plan: &ContainerPlan) -> Vec<Need> {
                 }
             }
             Action::Configure { .. } => {}
-            Action::Resize { disk, .. } => need("VM.Config.Disk", guest.clone(), disk),
+            Action::Resize { disk, .. } => need("VM.Config.Disk", guest.to_vec(), disk),
             Action::Move { disk, storage } => {
-                need("VM.Config.Disk", guest.clone(), disk);
+                need("VM.Config.Disk", guest.to_vec(), disk);
                 need(
                     "Datastore.AllocateSpace",
                     vec![format!("/storage/{storage}")],
@@ -241,7 +246,7 @@ fn needs(desired: &Container, plan: &ContainerPlan) -> Vec<Need> {
                 );
             }
             Action::Migrate { .. } => {
-                need("VM.Migrate", guest.clone(), "moving it to another node")
+                need("VM.Migrate", guest.to_vec(), "moving it to another node")
             }
             Action::Pool { from, to } => {
                 for pool in from.iter().chain(to) {
@@ -249,26 +254,30 @@ fn needs(desired: &Container, plan: &ContainerPlan) -> Vec<Need> {
                 }
             }
             Action::Start | Action::Reboot => {
-                need("VM.PowerMgmt", guest.clone(), "starting and stopping it")
+                need("VM.PowerMgmt", guest.to_vec(), "starting and stopping it")
             }
             Action::Mark { .. } => need(
                 "VM.Config.Options",
-                guest.clone(),
+                guest.to_vec(),
                 "the marker in its notes",
             ),
             Action::Provision(_) => {}
         }
     }
     for (field, value) in written(plan) {
-        field_needs(field, value, &guest, &mut need);
+        field_needs(field, value, guest, &mut need);
     }
     needs
 }
 
-/// A guest's own path; for one that is to be made in a pool, the pool's will do.
-fn guest_paths(desired: &Container) -> Vec<String> {
+/// A guest's own path; the pool that it is in, or will be made in, will do as well.
+fn guest_paths(desired: &Container, observed: &Observed) -> Vec<String> {
     let mut paths = vec![format!("/vms/{}", desired.vmid)];
-    paths.extend(desired.pool.iter().map(|pool| format!("/pool/{pool}")));
+    let pool = match observed.guests.get(&desired.vmid) {
+        Some(guest) => guest.pool.as_ref(),
+        None => desired.pool.as_ref(),
+    };
+    paths.extend(pool.map(|pool| format!("/pool/{pool}")));
     paths
 }
 

@@ -82,7 +82,11 @@ pub(super) fn stamps(desired: &Container) -> BTreeMap<String, String> {
                 .clone()
                 .map(|words| ("description".to_owned(), words)),
         );
-    texts.map(|(field, text)| (field, stamp(&text))).collect()
+    // What is absent is not remembered: it would only make the notes long.
+    texts
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(field, text)| (field, stamp(&text)))
+        .collect()
 }
 
 /// Eight hexadecimal digits: enough to tell two values of one field apart.

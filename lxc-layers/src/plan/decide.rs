@@ -42,7 +42,7 @@ pub(super) fn decide(
         None => decider.absent(&mut plan),
         Some(guest) => decider.present(guest, &mut plan),
     }
-    let refusals = access::refusals(container, &plan, &observed.access);
+    let refusals = access::refusals(container, &plan, observed);
     plan.refusals.extend(refusals);
     plan
 }

@@ -24,7 +24,7 @@ fn digits(text: &str) -> Option<u32> {
 
 /// `yes` or `no`, with the spellings that people use.
 pub(super) fn yes_no(text: &str) -> Result<bool, Wrong> {
-    match text {
+    match text.to_ascii_lowercase().as_str() {
         "yes" | "true" | "1" | "on" => Ok(true),
         "no" | "false" | "0" | "off" => Ok(false),
         _ => Err(Wrong::value(text, "`yes` or `no`")),

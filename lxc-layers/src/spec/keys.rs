@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::diagnostic::nearest;
 
-pub use document::{markdown, schema};
+pub use document::{markdown, schema, text};
 pub use table::TABLE;
 
 /// What a change costs the container.

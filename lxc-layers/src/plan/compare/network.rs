@@ -149,7 +149,7 @@ pub(super) fn texts(desired: &Container) -> Vec<(String, String)> {
     let mut texts = Vec::new();
     for (field, nic) in numbered(desired) {
         let parts = parts(nic);
-        texts.push((field.clone(), String::new()));
+        texts.push((field.clone(), "there".to_owned()));
         texts.extend(OURS.iter().map(|(part, _)| {
             (
                 format!("{field}.{part}"),

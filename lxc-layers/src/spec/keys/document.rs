@@ -48,6 +48,32 @@ fn line(row: &Row) -> String {
     )
 }
 
+/// The table for a terminal, three lines a key.
+#[must_use]
+pub fn text() -> String {
+    TABLE.iter().map(paragraph).collect()
+}
+
+fn paragraph(row: &Row) -> String {
+    let list = if row.shape == Shape::List {
+        "list of "
+    } else {
+        ""
+    };
+    let alias = row
+        .alias
+        .map(|alias| format!(" (or {alias})"))
+        .unwrap_or_default();
+    format!(
+        "{}{alias}: {}\n    {list}{}\n    without it: {}; a change is: {}\n",
+        row.name,
+        row.meaning,
+        row.grammar,
+        row.default,
+        row.class.words()
+    )
+}
+
 /// A JSON schema of `container.toml`, for editors.
 #[must_use]
 pub fn schema() -> Value {
