@@ -73,37 +73,25 @@ impl Host {
         let lock = occupied(&folder)?;
         let mut records = Records::open(folder.join("changes.json"))?;
         undo_all(&mut records).await?;
-        let run = records.begin(format!("pci{:06x}", rand::rng().random_range(0..1 << 24)))?;
-        match Self::changed(&run, &folder, &mut records).await {
-            Ok((network, first_id)) => Ok(Self {
-                network,
-                first_id,
-                folder: mount_point(&run),
-                run,
-                records: tokio::sync::Mutex::new(records),
-                _lock: lock,
-            }),
-            Err(failure) => {
-                undo_all(&mut records).await?;
-                remove_folder(&folder).await?;
-                Err(failure)
-            }
+        // Two runs that look for something free at once would find the same.
+        let alone = machine_lock().await?;
+        let plan = Plan::choose().await?;
+        records.begin(&plan.run, plan.changes())?;
+        let made = plan.make(&folder).await;
+        drop(alone);
+        if let Err(failure) = made {
+            undo_all(&mut records).await?;
+            remove_folder(&folder).await?;
+            return Err(failure);
         }
-    }
-
-    /// Makes all changes that do not belong to a single guest.
-    async fn changed(
-        run: &str,
-        folder: &Path,
-        records: &mut Records,
-    ) -> Result<(HostNetwork, u32), Failure> {
-        // Two runs that look for a free subnet at once would find the same one.
-        let _alone = machine_lock().await?;
-        mount(run, folder, records).await?;
-        let first_id = subids::add(records)?;
-        let network = network::make(run, records).await?;
-        shared::enter(run, records)?;
-        Ok((network, first_id))
+        Ok(Self {
+            network: plan.network,
+            first_id: plan.first_id,
+            folder: mount_point(&plan.run),
+            run: plan.run,
+            records: tokio::sync::Mutex::new(records),
+            _lock: lock,
+        })
     }
 
     /// The name of a guest's container.
@@ -142,6 +130,65 @@ impl Host {
         undo_all(&mut records).await?;
         let folder = records.folder().to_path_buf();
         remove_folder(&folder).await
+    }
+}
+
+/// What a run changes on the host, all of it chosen free before anything is changed.
+#[derive(Debug)]
+struct Plan {
+    run: String,
+    first_id: u32,
+    network: HostNetwork,
+    /// Whether somebody else's filter has to let the guests' packets through.
+    filtered: bool,
+}
+
+impl Plan {
+    /// Chooses what is free. The caller holds the machine's lock until it is made.
+    async fn choose() -> Result<Self, Failure> {
+        let run = loop {
+            let run = format!("pci{:06x}", rand::rng().random_range(0..1 << 24));
+            if !mount_point(&run).exists() && !network::has_link(&run).await {
+                break run;
+            }
+        };
+        Ok(Self {
+            first_id: subids::choose()?,
+            network: network::choose(&run).await?,
+            filtered: network::is_filtered().await,
+            run,
+        })
+    }
+
+    /// The changes, in the order in which they are made.
+    fn changes(&self) -> Vec<Change> {
+        let mut changes = vec![Change::Mount {
+            at: mount_point(&self.run),
+        }];
+        changes.extend(subids::changes(self.first_id));
+        changes.push(Change::Bridge {
+            name: self.run.clone(),
+        });
+        changes.push(Change::Table {
+            name: self.run.clone(),
+        });
+        if self.filtered {
+            changes.push(Change::Accept {
+                bridge: self.run.clone(),
+            });
+        }
+        changes.push(Change::Shared);
+        changes
+    }
+
+    async fn make(&self, folder: &Path) -> Result<(), Failure> {
+        mount(&self.run, folder).await?;
+        subids::add(self.first_id)?;
+        network::make(&self.run, &self.network).await?;
+        if self.filtered {
+            network::accept(&self.run).await?;
+        }
+        shared::enter(&self.run, folder)
     }
 }
 
@@ -225,9 +272,8 @@ fn mount_point(run: &str) -> PathBuf {
 
 /// Mounts the guests' folder where the guests' ids can reach it: the data folder may well be below
 /// a home folder that nobody else may enter.
-async fn mount(run: &str, folder: &Path, records: &mut Records) -> Result<(), Failure> {
+async fn mount(run: &str, folder: &Path) -> Result<(), Failure> {
     let at = mount_point(run);
-    records.add(Change::Mount { at: at.clone() })?;
     fs::create_dir(&at).map_err(while_doing(format!("making `{}`", at.display())))?;
     fs::set_permissions(&at, PermissionsExt::from_mode(0o711))
         .map_err(while_doing(format!("making `{}`", at.display())))?;
@@ -313,6 +359,9 @@ async fn undo_all(records: &mut Records) -> Result<(), Failure> {
     for (change, undone) in containers.iter().zip(join_all(removals).await) {
         settle_record(records, change, undone, &mut failed)?;
     }
+    if let Err(failure) = sweep(&folder, &run).await {
+        failed.push(failure.to_string());
+    }
     for change in &others {
         let undone = undo_one(&run, &folder, change).await;
         settle_record(records, change, undone, &mut failed)?;
@@ -322,6 +371,21 @@ async fn undo_all(records: &mut Records) -> Result<(), Failure> {
     } else {
         Err(Failure::new(failed.join("; ")))
     }
+}
+
+/// Removes what is left of containers whose record a loss of power took.
+async fn sweep(folder: &Path, run: &str) -> Result<(), Failure> {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !run.is_empty()
+            && name
+                .strip_prefix(run)
+                .is_some_and(|rest| rest.starts_with('-'))
+        {
+            containers::remove(folder, &name).await?;
+        }
+    }
+    Ok(())
 }
 
 fn settle_record(

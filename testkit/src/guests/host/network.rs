@@ -6,7 +6,6 @@ use std::net::Ipv4Addr;
 use rand::RngExt;
 use serde_json::Value;
 
-use super::records::{Change, Records};
 use super::while_doing;
 use crate::guests::lxc::network::mask;
 use crate::guests::{Failure, HostNetwork};
@@ -17,34 +16,36 @@ const FIRST_SUBNET: u32 = 0x0a53_0000;
 const SUBNETS: u32 = 16 * 256;
 const PREFIX: u8 = 24;
 
-/// Makes bridge and translation for a run. The caller holds the machine's lock.
-pub(super) async fn make(run_id: &str, records: &mut Records) -> Result<HostNetwork, Failure> {
+/// Chooses a subnet that is free. The caller holds the machine's lock.
+pub(super) async fn choose(run_id: &str) -> Result<HostNetwork, Failure> {
     let taken = taken_networks().await?;
     let start = rand::rng().random_range(0..SUBNETS);
     let base =
         free_subnet(&taken, start).ok_or_else(|| Failure::new("no private subnet is free"))?;
-    let network = HostNetwork {
+    Ok(HostNetwork {
         bridge: run_id.to_owned(),
         gateway: Ipv4Addr::from(base + 1),
         subnet: format!("{}/{PREFIX}", Ipv4Addr::from(base)),
         prefix: PREFIX,
-    };
-    records.add(Change::Bridge {
-        name: network.bridge.clone(),
-    })?;
-    make_bridge(&network).await?;
-    records.add(Change::Table {
-        name: run_id.to_owned(),
-    })?;
-    let rules = rules(run_id, &network);
-    Program::new("nft")
+    })
+}
+
+/// Makes bridge and translation.
+pub(super) async fn make(table: &str, network: &HostNetwork) -> Result<(), Failure> {
+    make_bridge(network).await?;
+    let load = Program::new("nft")
         .args(["-f", "-"])
-        .stdin(rules)
-        .checked()
-        .await
-        .map_err(while_doing("nft"))?;
-    accept(&network.bridge, records).await?;
-    Ok(network)
+        .stdin(rules(table, network));
+    load.checked().await.map(drop).map_err(while_doing("nft"))
+}
+
+/// Whether there is a network device of this name.
+pub(super) async fn has_link(name: &str) -> bool {
+    let there = Program::new("ip")
+        .args(["link", "show", "dev", name])
+        .output()
+        .await;
+    there.is_ok_and(|answer| answer.status.success())
 }
 
 async fn make_bridge(network: &HostNetwork) -> Result<(), Failure> {
@@ -80,22 +81,19 @@ fn rules(table: &str, network: &HostNetwork) -> String {
 /// The chain in which other software of this host, such as Docker, filters forwarded packets.
 const FILTER: [&str; 3] = ["ip", "filter", "FORWARD"];
 
-/// Lets the bridge's traffic through a filter of somebody else's that forwards nothing by itself:
-/// a rule of our own table could not, since what one table drops no other can save.
-async fn accept(bridge: &str, records: &mut Records) -> Result<(), Failure> {
+/// Whether somebody else's filter forwards nothing by itself.
+pub(super) async fn is_filtered() -> bool {
     let chain = Program::new("nft")
         .args(["list", "chain"])
         .args(FILTER)
         .output()
         .await;
-    let drops =
-        chain.is_ok_and(|chain| String::from_utf8_lossy(&chain.stdout).contains("policy drop"));
-    if !drops {
-        return Ok(());
-    }
-    records.add(Change::Accept {
-        bridge: bridge.to_owned(),
-    })?;
+    chain.is_ok_and(|chain| String::from_utf8_lossy(&chain.stdout).contains("policy drop"))
+}
+
+/// Lets the bridge's traffic through that filter: a rule of our own table could not, since what
+/// one table drops no other can save.
+pub(super) async fn accept(bridge: &str) -> Result<(), Failure> {
     for side in ["iifname", "oifname"] {
         let rule = [side, bridge, "counter", "accept"];
         let insert = Program::new("nft")
@@ -135,11 +133,7 @@ fn handles<'a>(chain: &'a str, bridge: &str) -> Vec<&'a str> {
 }
 
 pub(super) async fn remove_bridge(name: &str) -> Result<(), Failure> {
-    let there = Program::new("ip")
-        .args(["link", "show", "dev", name])
-        .output()
-        .await;
-    if there.is_ok_and(|answer| answer.status.success()) {
+    if has_link(name).await {
         run("ip", &["link", "del", name]).await?;
     }
     Ok(())

@@ -74,14 +74,14 @@ impl Records {
         Ok(Self { file, content })
     }
 
-    /// Begins the records of a new run; all changes of the last one have been undone.
-    pub(super) fn begin(&mut self, run: String) -> Result<String, Failure> {
+    /// Begins the records of a new run with the changes it will make; all of the last one's have
+    /// been undone. They are on the disk when this returns.
+    pub(super) fn begin(&mut self, run: &str, changes: Vec<Change>) -> Result<(), Failure> {
         self.content = Content {
-            run: run.clone(),
-            changes: Vec::new(),
+            run: run.to_owned(),
+            changes,
         };
-        self.save()?;
-        Ok(run)
+        self.save(Durability::Disk)
     }
 
     /// The id of the run.
@@ -99,30 +99,45 @@ impl Records {
         &self.content.changes
     }
 
-    /// Writes a change down, before it is made.
+    /// Writes a change down, before it is made. It outlives this process; after a loss of power,
+    /// which no container outlives, its folder is known by the run's id.
     pub(super) fn add(&mut self, change: Change) -> Result<(), Failure> {
         self.content.changes.push(change);
-        self.save()
+        self.save(Durability::System)
     }
 
-    /// Forgets a change, after it was undone.
+    /// Forgets a change, after it was undone. To undo it once more would do no harm.
     pub(super) fn remove(&mut self, change: &Change) -> Result<(), Failure> {
         self.content.changes.retain(|one| one != change);
-        self.save()
+        self.save(Durability::System)
     }
 
-    /// Puts the file in place as a whole, and does not return before it is on the disk.
-    fn save(&self) -> Result<(), Failure> {
+    /// Puts the file in place as a whole.
+    fn save(&self, durability: Durability) -> Result<(), Failure> {
         let write = || -> io::Result<()> {
             let fresh = self.file.with_extension("new");
             let mut file = File::create(&fresh)?;
             file.write_all(&serde_json::to_vec_pretty(&self.content)?)?;
-            file.sync_all()?;
+            if durability == Durability::Disk {
+                file.sync_all()?;
+            }
             fs::rename(&fresh, &self.file)?;
-            File::open(self.folder())?.sync_all()
+            match durability {
+                Durability::Disk => File::open(self.folder())?.sync_all(),
+                Durability::System => Ok(()),
+            }
         };
         write().map_err(while_doing(format!("writing `{}`", self.file.display())))
     }
+}
+
+/// What a saved file outlives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// The end of this process, however it comes.
+    System,
+    /// A loss of power as well; on a busy disk this takes seconds.
+    Disk,
 }
 
 #[cfg(test)]
@@ -137,8 +152,7 @@ mod tests {
             name: "pci1".to_owned(),
         };
         let mut records = Records::open(file.clone()).unwrap();
-        records.begin("pci1".to_owned()).unwrap();
-        records.add(bridge.clone()).unwrap();
+        records.begin("pci1", vec![bridge.clone()]).unwrap();
         records.add(Change::Shared).unwrap();
         let mut next = Records::open(file.clone()).unwrap();
         assert_eq!(next.run(), "pci1");

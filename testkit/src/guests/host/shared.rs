@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::records::{Change, Records};
 use super::{RUN, while_doing};
 use crate::guests::Failure;
 use crate::guests::lxc::cgroups::Hierarchies;
@@ -31,10 +30,8 @@ struct Before {
 }
 
 /// Switches forwarding on for a run, and notes what else there is. The caller holds the machine's lock.
-pub(super) fn enter(run: &str, records: &mut Records) -> Result<(), Failure> {
-    records.add(Change::Shared)?;
-    let folder = records.folder().to_path_buf();
-    registered(&registry(), run, &folder).map_err(while_doing("registering the run"))?;
+pub(super) fn enter(run: &str, folder: &Path) -> Result<(), Failure> {
+    registered(&registry(), run, folder).map_err(while_doing("registering the run"))?;
     if value(SWITCH) != "1" {
         fs::write(SWITCH, "1").map_err(while_doing("switching forwarding on"))?;
     }

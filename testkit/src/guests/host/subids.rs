@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::records::{Change, Records};
+use super::records::Change;
 use super::while_doing;
 use crate::guests::Failure;
 use crate::guests::lxc::render::IDS;
@@ -19,22 +19,34 @@ const FILES: [&str; 2] = ["/etc/subuid", "/etc/subgid"];
 /// Where ranges usually begin.
 const FIRST: u32 = 100_000;
 
-/// Adds a range that is free in both files. The caller holds the machine's lock.
-pub(super) fn add(records: &mut Records) -> Result<u32, Failure> {
+/// Chooses a range that is free in both files. The caller holds the machine's lock.
+pub(super) fn choose() -> Result<u32, Failure> {
     let texts: Vec<String> = FILES
         .iter()
         .map(|file| read(Path::new(file)))
         .collect::<Result<_, _>>()?;
-    let first = free(&texts).ok_or_else(|| Failure::new("no range of ids is free for guests"))?;
-    let line = format!("root:{first}:{IDS}");
-    for file in FILES.map(PathBuf::from) {
-        records.add(Change::IdRange {
-            file: file.clone(),
-            line: line.clone(),
-        })?;
-        append(&file, &line).map_err(while_doing(format!("adding to `{}`", file.display())))?;
-    }
-    Ok(first)
+    free(&texts).ok_or_else(|| Failure::new("no range of ids is free for guests"))
+}
+
+/// The changes that add a range.
+pub(super) fn changes(first: u32) -> impl Iterator<Item = Change> {
+    let change = move |file| Change::IdRange {
+        file: PathBuf::from(file),
+        line: line(first),
+    };
+    FILES.into_iter().map(change)
+}
+
+/// Adds a range. The caller holds the machine's lock.
+pub(super) fn add(first: u32) -> Result<(), Failure> {
+    let add = |file: &str| {
+        append(Path::new(file), &line(first)).map_err(while_doing(format!("adding to `{file}`")))
+    };
+    FILES.iter().try_for_each(|file| add(file))
+}
+
+fn line(first: u32) -> String {
+    format!("root:{first}:{IDS}")
 }
 
 /// Removes a line, once, and leaves everything else as it is. The caller holds the machine's lock.
@@ -85,8 +97,7 @@ fn append(file: &Path, line: &str) -> io::Result<()> {
         "\n"
     };
     let mut file = OpenOptions::new().append(true).create(true).open(file)?;
-    file.write_all(format!("{gap}{line}\n").as_bytes())?;
-    file.sync_all()
+    file.write_all(format!("{gap}{line}\n").as_bytes())
 }
 
 /// A text without the first line that is exactly this one; `None` when there is none.
