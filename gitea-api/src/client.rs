@@ -148,6 +148,21 @@ impl Client {
     }
 
     /// The same server with other credentials.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use gitea_api::Auth;
+    ///
+    /// let nobody = client.with_auth(Auth::Anonymous);
+    /// let error = nobody.me().get().await.unwrap_err();
+    /// assert!(error.is_unauthorized());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_auth(&self, auth: Auth) -> Self {
         Self {
@@ -176,6 +191,22 @@ impl Client {
     ///
     /// Upstream: `GET /version`
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use gitea_api::server::{Capability, Flavor};
+    ///
+    /// let forge = client.probe().await?;
+    /// assert_eq!(forge.flavor(), Flavor::Gitea);
+    /// assert!(forge.supports(Capability::DispatchDetails));
+    /// assert!(!forge.supports(Capability::CancelRun));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `NotGitea` when what answers is something else or is not installed yet; `Unauthorized` where
     /// the server shows nothing to strangers.
@@ -196,6 +227,22 @@ impl Client {
 
     /// Sends a request and reads the JSON value that it answers. The way to endpoints that have no
     /// method here; credentials, retries and errors are the same.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use gitea_api::request::{Request, Verb};
+    ///
+    /// // An endpoint without a method: the same credentials, retries and errors.
+    /// let request = Request::new(Verb::Get, "/users/{username}/repos").with("username", "root1");
+    /// let repos: Vec<serde_json::Value> = client.send(request).await?;
+    /// assert!(repos.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Any kind.

@@ -166,6 +166,22 @@ pub enum Delivery {
 }
 
 /// A failed call. It holds no secret: addresses are kept without query and user, bodies not at all.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = testkit::forge::Forge::start().await?;
+/// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+/// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+/// use gitea_api::{Delivery, ErrorKind};
+///
+/// let error = client.repo("nobody", "nothing").get().await.unwrap_err();
+/// assert_eq!(error.kind(), &ErrorKind::NotFound);
+/// assert_eq!(error.delivery(), Delivery::Answered);
+/// assert_eq!((error.operation(), error.status()), ("get repository", Some(404)));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Error(Box<Details>);
 
 struct Details {

@@ -1,17 +1,28 @@
 //! Typed async client for the Gitea and Forgejo API.
 //!
-//! ```no_run
-//! # // Runs against a forge of `testkit` once that is part of this workspace.
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = testkit::forge::Forge::start().await?;
+//! # let (address, token) = (server.url(), &*server.ready().root_token);
+//! use gitea_api::api::orgs::CreateOrg;
 //! use gitea_api::api::repos::CreateRepo;
-//! use gitea_api::{Auth, Client, Ensured};
+//! use gitea_api::api::repos::contents::CommitOptions;
+//! use gitea_api::{Auth, Client};
 //!
-//! # async fn example() -> gitea_api::Result<()> {
-//! let forge = Client::builder("https://forge.internal").auth(Auth::token("…")).build()?;
-//! let server = forge.probe().await?;
-//! let repo = forge.org("infra").ensure_repo(&CreateRepo::new("deploy").private(true)).await?;
-//! if let Ensured::Created(repo) = repo {
-//!     assert_eq!(repo.full_name, "infra/deploy");
-//! }
+//! let forge = Client::builder(address).auth(Auth::token(token)).build()?;
+//! println!("this is {}", forge.probe().await?);
+//!
+//! forge.ensure_org(&CreateOrg::new("infra")).await?;
+//! forge.org("infra").ensure_repo(&CreateRepo::new("deploy").private(true)).await?;
+//! let repo = forge.repo("infra", "deploy");
+//! let change = repo
+//!     .commit(&CommitOptions::new().message("CI for the deploy scripts"))
+//!     .put(".gitea/workflows/ci.yml", b"on: push\njobs: {}\n")
+//!     .delete_if_exists("old.sh")
+//!     .send()
+//!     .await?;
+//! assert!(change.is_change());
 //! # Ok(())
 //! # }
 //! ```

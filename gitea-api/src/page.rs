@@ -159,6 +159,21 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
     }
 
     /// All things, page after page.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use futures_util::TryStreamExt as _;
+    ///
+    /// let users = client.admin().users().page_size(20).stream();
+    /// let logins: Vec<String> = users.map_ok(|user| user.login).try_collect().await?;
+    /// assert_eq!(logins, ["root1"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stream(self) -> BoxStream<'static, Result<T>> {
         let identity = self.identity;
         let mut seen = HashSet::new();

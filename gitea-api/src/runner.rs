@@ -7,6 +7,26 @@
 //! - [`TaskReport`] sends outputs again until the server lists them as stored, and can be
 //!   [finished](TaskReport::finish) only with a [`SealedLog`], and only once.
 //!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = testkit::forge::Forge::start().await?;
+//! # let token = gitea_api::Auth::token(&*server.ready().root_token);
+//! # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+//! use gitea_api::Secret;
+//! use gitea_api::runner::Profile;
+//!
+//! let profile = Profile::new("ci-1", ["debian"]);
+//! let token = Secret::new(&*server.ready().runner_token);
+//! let registered = client.register_runner(&profile, &token).await?;
+//! let runner = client.runner(registered.credentials);
+//! runner.declare(&profile).await?;
+//! let mut fetcher = runner.fetcher();
+//! assert!(fetcher.next().await?.is_none(), "nothing to do yet");
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Quirks
 //! - Gitea wraps its refusals into a 500 with a text: an unknown runner is `UnknownRunner` here.
 //! - `no_more` without a new row does not seal before 1.26, so a last row always goes with it.

@@ -322,6 +322,21 @@ impl Admin {
     /// Makes sure that a user is there with this mail address, full name, visibility and
     /// restriction. The password of one who is there is left alone: it cannot be compared.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use gitea_api::api::admin::CreateUser;
+    ///
+    /// let wish = CreateUser::ready("dev", "dev@forge.internal", "correct horse");
+    /// assert!(client.admin().ensure_user(&wish).await?.is_change());
+    /// assert!(!client.admin().ensure_user(&wish).await?.is_change());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`create_user`](Self::create_user) and [`edit_user`](Self::edit_user).
     pub async fn ensure_user(&self, user: &CreateUser) -> Result<Ensured<User>> {

@@ -305,6 +305,23 @@ impl Hooks {
     /// Makes sure that a hook to this address is there and as wished. The secret cannot be
     /// compared, nor changed: a hook whose key is lost must be deleted first.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use gitea_api::api::hooks::CreateHook;
+    /// use gitea_api::api::repos::CreateRepo;
+    ///
+    /// client.me().create_repo(&CreateRepo::new("r")).await?;
+    /// let wish = CreateHook::to("http://127.0.0.1:8000/hook", "shared key", ["push"]);
+    /// let hook = client.repo("root1", "r").hooks().ensure(&wish).await?.into_inner();
+    /// assert!(hook.active);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`create`](Self::create) and [`edit`](Self::edit).
     pub async fn ensure(&self, hook: &CreateHook) -> Result<Ensured<Hook>> {

@@ -185,6 +185,24 @@ impl Repo {
     ///
     /// Upstream: `PATCH /repos/{owner}/{repo}`
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use gitea_api::Patch;
+    /// use gitea_api::api::repos::{CreateRepo, EditRepo};
+    ///
+    /// client.me().create_repo(&CreateRepo::new("r").description("old")).await?;
+    /// let repo = client.repo("root1", "r");
+    /// let changes = EditRepo::new().description(Patch::Clear).has_wiki(false);
+    /// let repo = repo.edit(&changes).await?;
+    /// assert_eq!(repo.description, "");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `NotFound`, `Moved`, `Forbidden`, `AlreadyExists` for a name that is taken, `Validation`.
     pub async fn edit(&self, changes: &EditRepo) -> Result<Repository> {

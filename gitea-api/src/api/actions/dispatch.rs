@@ -75,6 +75,32 @@ impl Actions {
     ///
     /// Upstream: `POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches`
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use std::time::Duration;
+    ///
+    /// use gitea_api::ErrorKind;
+    /// use gitea_api::api::actions::dispatch::Dispatch;
+    /// use gitea_api::api::repos::CreateRepo;
+    /// use gitea_api::api::repos::contents::CommitOptions;
+    ///
+    /// client.me().create_repo(&CreateRepo::new("r").auto_init(true)).await?;
+    /// let repo = client.repo("root1", "r");
+    /// let workflow = b"on: workflow_dispatch\njobs: {a: {runs-on: x, steps: [{run: make}]}}\n";
+    /// let commit = repo.commit(&CommitOptions::new()).put(".gitea/workflows/ci.yml", workflow);
+    /// commit.send().await?;
+    /// let run = repo.actions().dispatch("ci.yml", &Dispatch::new("main")).await?;
+    /// // No runner takes its job, so it does not end in time.
+    /// let error = repo.actions().wait_for_run(run, Duration::from_millis(100)).await.unwrap_err();
+    /// assert_eq!(error.kind(), &ErrorKind::Timeout);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// `NotFound` for the file or the reference, `Validation` when it has no such trigger,
     /// `Forbidden` when it is disabled; `Timeout` when the workflow was started but its run did

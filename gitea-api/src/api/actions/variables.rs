@@ -111,6 +111,22 @@ impl Actions {
 
     /// Makes sure that a variable has this value.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use gitea_api::api::orgs::CreateOrg;
+    ///
+    /// client.create_org(&CreateOrg::new("infra")).await?;
+    /// let actions = client.org("infra").actions();
+    /// assert!(actions.ensure_variable("REGION", "eu-1").await?.is_change());
+    /// assert!(!actions.ensure_variable("REGION", "eu-1").await?.is_change());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`create_variable`](Self::create_variable).
     pub async fn ensure_variable(&self, name: &str, value: &str) -> Result<Ensured<()>> {

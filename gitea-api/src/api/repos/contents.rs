@@ -355,6 +355,27 @@ impl Contents {
     /// Makes sure that a file has this content on the branch of the options. The commit is given
     /// where one was made.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use gitea_api::Ensured;
+    /// use gitea_api::api::repos::CreateRepo;
+    /// use gitea_api::api::repos::contents::CommitOptions;
+    ///
+    /// client.me().create_repo(&CreateRepo::new("r").auto_init(true)).await?;
+    /// let files = client.repo("root1", "r").contents();
+    /// let options = CommitOptions::new().message("limits");
+    /// let made = files.ensure("limits.toml", b"cores = 2\n", &options).await?;
+    /// assert!(matches!(made, Ensured::Created(Some(_))));
+    /// let same = files.ensure("limits.toml", b"cores = 2\n", &options).await?;
+    /// assert!(matches!(same, Ensured::Unchanged(None)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`put`](Self::put).
     pub async fn ensure(

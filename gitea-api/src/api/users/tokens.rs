@@ -8,7 +8,7 @@
 
 use jiff::Timestamp;
 
-use crate::api::users::Account;
+use crate::api::users::{Account, Me};
 use crate::auth::Secret;
 use crate::client::Client;
 use crate::ensure::Ensured;
@@ -16,11 +16,14 @@ use crate::error::Result;
 use crate::ids::TokenId;
 use crate::page::List;
 use crate::request::{Operation, Request, operations};
+use crate::server::Capability;
 use crate::wire::{model, params, words};
 
 operations! {
     LIST_TOKENS = Operation::get("/users/{username}/tokens", "list access tokens");
     CREATE_TOKEN = Operation::post("/users/{username}/tokens", "create access token");
+    GET_OWN = Operation::get("/token", "get the token in use").needs(Capability::TokenInfo);
+    DELETE_OWN = Operation::delete("/token", "revoke the token in use").needs(Capability::TokenInfo);
     DELETE_TOKEN = Operation::delete("/users/{username}/tokens/{token}", "delete access token");
 }
 
@@ -111,6 +114,28 @@ pub struct Tokens {
     user: String,
 }
 
+impl Me {
+    /// The token that the client has. Since Gitea 1.27; never tried.
+    ///
+    /// Upstream: `GET /token`
+    ///
+    /// # Errors
+    /// `Unsupported` before.
+    pub async fn token(&self) -> Result<AccessToken> {
+        self.client.send(Request::to(&GET_OWN)).await
+    }
+
+    /// Revokes the token that the client has. Since Gitea 1.27; never tried.
+    ///
+    /// Upstream: `DELETE /token`
+    ///
+    /// # Errors
+    /// `Unsupported` before.
+    pub async fn revoke_token(&self) -> Result<()> {
+        self.client.send_empty(Request::to(&DELETE_OWN)).await
+    }
+}
+
 impl Account {
     /// Their access tokens. The client needs the password of that user, or of an administrator.
     #[must_use]
@@ -161,6 +186,24 @@ impl Tokens {
 
     /// Makes sure that a token of this name has these scopes. One that differs is made anew, since
     /// upstream cannot change it. Only where something was written is `sha1` filled.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = testkit::forge::Forge::start().await?;
+    /// # let token = gitea_api::Auth::token(&*server.ready().root_token);
+    /// # let client = gitea_api::Client::builder(server.url()).auth(token).build()?;
+    /// use gitea_api::Auth;
+    /// use gitea_api::api::users::tokens::{CreateToken, TokenScope};
+    ///
+    /// # let ready = server.ready();
+    /// let owner = client.with_auth(Auth::basic(&*ready.root_user, &*ready.root_password));
+    /// let wish = CreateToken::new("deploy").scopes([TokenScope::WriteRepository]);
+    /// let token = owner.user(&*ready.root_user).tokens().ensure(&wish).await?.into_inner();
+    /// assert!(!token.sha1.is_empty(), "shown once: keep it now");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`create`](Self::create).

@@ -24,6 +24,7 @@ async fn server(client: &Client, step: &Step, name: &str) -> Typed {
                 .await
                 .map(|version| serde_json::json!({ "version": version })),
         ),
+        "GET /token" => Typed::Raw("endpoints that the recorded version lacks, not sent"),
         "GET /settings/api" => called(client.api_settings().await),
         "GET /settings/attachment" => called(client.attachment_settings().await),
         "GET /settings/repository" => called(client.repository_settings().await),
