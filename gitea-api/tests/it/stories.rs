@@ -4,6 +4,7 @@
 mod actions;
 mod call;
 mod compare;
+mod deliveries;
 mod owners;
 mod repos;
 mod runner;
