@@ -10,29 +10,29 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use rand::RngExt;
 use rustix::fs::{FlockOperation, flock};
 
+use self::place::{mount, mount_point, remove_folder};
 use self::records::{Change, Records};
+use self::undo::undo_all;
 use super::lxc::tools::{Tools, while_doing};
 use super::{Failure, HostNetwork};
 use crate::wait;
 
 mod containers;
 mod network;
+mod place;
 mod records;
 mod shared;
 mod subids;
+mod undo;
 
 /// Where the guests' folder is mounted, and the registry of shared changes is kept.
 const RUN: &str = "/run";
 
 /// How long other runs may take to change the host.
 const OTHERS: Duration = Duration::from_secs(30);
-
-/// Where the container tools keep their locks, in a folder for each folder of containers.
-const TOOL_LOCKS: &str = "/run/lxc/lock";
 
 /// The programs that guests and their network are made with, and the package of each.
 const PROGRAMS: [(&str, &str); 11] = [
@@ -264,159 +264,4 @@ async fn machine_lock() -> Result<File, Failure> {
         .ok_or_else(|| Failure::new("another node keeps the host's settings locked"))?;
     taken.map_err(|error| failed(error.into()))?;
     Ok(lock)
-}
-
-fn mount_point(run: &str) -> PathBuf {
-    Path::new(RUN).join(run)
-}
-
-/// Mounts the guests' folder where the guests' ids can reach it: the data folder may well be below
-/// a home folder that nobody else may enter.
-async fn mount(run: &str, folder: &Path) -> Result<(), Failure> {
-    let at = mount_point(run);
-    fs::create_dir(&at).map_err(while_doing(format!("making `{}`", at.display())))?;
-    fs::set_permissions(&at, PermissionsExt::from_mode(0o711))
-        .map_err(while_doing(format!("making `{}`", at.display())))?;
-    network::run(
-        "mount",
-        &["--bind".as_ref(), folder.as_os_str(), at.as_os_str()],
-    )
-    .await
-}
-
-fn tool_locks(at: &Path) -> PathBuf {
-    Path::new(TOOL_LOCKS).join(at.strip_prefix("/").unwrap_or(at))
-}
-
-/// Removes the tools' lock folder of a run, and the folders above it when nobody else needs them.
-async fn remove_tool_locks(at: &Path) -> Result<(), Failure> {
-    let _alone = machine_lock().await?;
-    let locks = tool_locks(at);
-    match fs::remove_dir_all(&locks) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(while_doing("removing the tools' lock folder")(error));
-        }
-        _ => {}
-    }
-    // Each of these fails when the folder is in use, which is as it should be.
-    let above = locks
-        .ancestors()
-        .skip(1)
-        .take_while(|folder| *folder != Path::new(RUN));
-    above
-        .take_while(|folder| fs::remove_dir(folder).is_ok())
-        .for_each(drop);
-    Ok(())
-}
-
-async fn unmount(at: &Path) -> Result<(), Failure> {
-    remove_tool_locks(at).await?;
-    let mounted = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let here = at.to_string_lossy();
-    if mounted
-        .lines()
-        .any(|line| line.split(' ').nth(1) == Some(&*here))
-    {
-        network::run("umount", &[at.as_os_str()]).await?;
-    }
-    match fs::remove_dir(at) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(while_doing(format!("removing `{here}`"))(error))
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn remove_folder(folder: &Path) -> Result<(), Failure> {
-    let what = format!("removing `{}`", folder.display());
-    match tokio::fs::remove_dir_all(folder).await {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(while_doing(what)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// Undoes every recorded change: the containers all at once, then the rest, the last one first.
-/// What cannot be undone stays in the records.
-async fn undo_all(records: &mut Records) -> Result<(), Failure> {
-    let run = records.run().to_owned();
-    // The mount may be gone, after a reboot for instance: the folder behind it is the same.
-    let at = mount_point(&run);
-    let folder = if at.join("changes.json").exists() {
-        at
-    } else {
-        records.folder().to_path_buf()
-    };
-    let (containers, others): (Vec<Change>, Vec<Change>) = records
-        .changes()
-        .iter()
-        .rev()
-        .cloned()
-        .partition(|change| matches!(change, Change::Container { .. }));
-    let mut failed = Vec::new();
-    let removals = containers
-        .iter()
-        .map(|change| undo_one(&run, &folder, change));
-    for (change, undone) in containers.iter().zip(join_all(removals).await) {
-        settle_record(records, change, undone, &mut failed)?;
-    }
-    if let Err(failure) = sweep(&folder, &run).await {
-        failed.push(failure.to_string());
-    }
-    for change in &others {
-        let undone = undo_one(&run, &folder, change).await;
-        settle_record(records, change, undone, &mut failed)?;
-    }
-    if failed.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::new(failed.join("; ")))
-    }
-}
-
-/// Removes what is left of containers whose record a loss of power took.
-async fn sweep(folder: &Path, run: &str) -> Result<(), Failure> {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !run.is_empty()
-            && name
-                .strip_prefix(run)
-                .is_some_and(|rest| rest.starts_with('-'))
-        {
-            containers::remove(folder, &name).await?;
-        }
-    }
-    Ok(())
-}
-
-fn settle_record(
-    records: &mut Records,
-    change: &Change,
-    undone: Result<(), Failure>,
-    failed: &mut Vec<String>,
-) -> Result<(), Failure> {
-    match undone {
-        Ok(()) => records.remove(change),
-        Err(failure) => {
-            failed.push(failure.to_string());
-            Ok(())
-        }
-    }
-}
-
-async fn undo_one(run: &str, folder: &Path, change: &Change) -> Result<(), Failure> {
-    match change {
-        Change::Container { name } => containers::remove(folder, name).await,
-        Change::Mount { at } => unmount(at).await,
-        Change::IdRange { file, line } => {
-            let _alone = machine_lock().await?;
-            subids::remove(file, line)
-        }
-        Change::Bridge { name } => network::remove_bridge(name).await,
-        Change::Table { name } => network::remove_table(name).await,
-        Change::Accept { bridge } => network::remove_accept(bridge).await,
-        Change::Shared => {
-            let _alone = machine_lock().await?;
-            shared::leave(run)
-        }
-    }
 }

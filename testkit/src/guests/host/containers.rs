@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{remove_folder, while_doing};
+use super::place::remove_folder;
+use super::while_doing;
 use crate::guests::Failure;
 use crate::guests::lxc::cgroups::{self, Hierarchies};
 use crate::guests::lxc::tools::Tools;
