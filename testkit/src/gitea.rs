@@ -32,6 +32,7 @@ mod install;
 pub mod journal;
 mod owners;
 pub mod page;
+mod pages;
 pub mod password;
 pub mod permission;
 pub mod projects;

@@ -1,5 +1,7 @@
 //! A Proxmox VE and a Gitea to test against: start one in a line, read what happened afterwards.
 
+#[path = "process/blocking.rs"]
+mod blocking;
 pub mod doors;
 #[cfg(feature = "server")]
 pub mod forge;

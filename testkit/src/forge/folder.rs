@@ -107,6 +107,7 @@ fn settings(options: &ForgeOptions, url: &str) -> Result<Settings, Error> {
     Ok(Settings {
         version: version.to_owned(),
         root_url: url.to_owned(),
+        domain: options.listen.ip().to_string(),
         ..Settings::default()
     })
 }

@@ -7,8 +7,9 @@ use super::call::Call;
 use super::reply::{Body, Reply};
 use super::router::{Found, Route, Router, Run, placed};
 use super::scene::Scene;
-use super::{Gitea, Handled, actions, hooks, runners, smart};
+use super::{Gitea, Handled, actions, hooks, pages, runners, smart};
 
+pub(crate) use templates::escape;
 pub(crate) use tokens::add as add_token;
 
 pub mod account;
@@ -64,7 +65,13 @@ const TABLES: &[&[Route]] = &[
 pub type Door = fn(&Gitea, &Call) -> Option<Handled>;
 
 /// The doors in the order in which they are asked.
-const DOORS: &[Door] = &[server::health, runners::door, releases::door, smart::door];
+const DOORS: &[Door] = &[
+    server::health,
+    runners::door,
+    releases::door,
+    smart::door,
+    pages::door,
+];
 
 fn router() -> &'static Router {
     static ROUTER: OnceLock<Router> = OnceLock::new();

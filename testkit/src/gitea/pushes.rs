@@ -50,7 +50,7 @@ pub(crate) fn record(
         return;
     }
     // Without a commit to show for it there is still the move itself to tell.
-    let (commits, total_commits) = new_commits(git, repo, step).unwrap_or_default();
+    let (commits, total_commits) = new_commits(world, git, repo, step).unwrap_or_default();
     effects.events.push(Event::Push(PushEvent {
         repo,
         reference: step.name.clone(),
@@ -99,19 +99,41 @@ fn touch(world: &mut World, git: &Git, repo: i64, step: &Move) {
 }
 
 /// The commits that a move brings, newest first, and how many there are in all.
-fn new_commits(git: &Git, repo: i64, step: &Move) -> Result<(Vec<String>, usize), Error> {
-    if is_zero(&step.to) || !step.name.starts_with("refs/heads/") {
+fn new_commits(
+    world: &World,
+    git: &Git,
+    repo: i64,
+    step: &Move,
+) -> Result<(Vec<String>, usize), Error> {
+    let Some(branch) = step
+        .name
+        .strip_prefix("refs/heads/")
+        .filter(|_| !is_zero(&step.to))
+    else {
         return Ok((Vec::new(), 0));
-    }
-    if is_zero(&step.from) {
+    };
+    let default = world
+        .repos
+        .get(repo)
+        .map(|repo| repo.default_branch.as_str());
+    let base = default
+        .filter(|default| *default != branch)
+        .and_then(|default| world.references.get(repo)?.branch(default));
+    if is_zero(&step.from) && base.is_none() {
         let listed = lines(&git.output(repo, &["rev-list", "--max-count=10", &step.to])?);
         let total = listed.len();
         return Ok((listed, total));
     }
-    if git.commit(repo, &step.to)?.parents == [step.from.as_str()] {
+    // A new branch brings what the default branch does not have.
+    let base = if is_zero(&step.from) {
+        base.unwrap_or_default()
+    } else {
+        &step.from
+    };
+    if git.commit(repo, &step.to)?.parents == [base] {
         return Ok((vec![step.to.clone()], 1));
     }
-    let range = format!("{}..{}", step.from, step.to);
+    let range = format!("{base}..{}", step.to);
     let mut listed = lines(&git.output(repo, &["rev-list", &range])?);
     let total = listed.len();
     listed.truncate(PushEvent::COMMITS_MAX);

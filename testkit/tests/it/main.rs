@@ -5,5 +5,7 @@
 )]
 
 #[cfg(feature = "server")]
+mod gitea;
+#[cfg(feature = "server")]
 mod lxc;
 mod tidy;

@@ -203,7 +203,9 @@ fn combined(world: &World, scene: &Scene<'_>) -> Answer {
     let sha = commits::named_or_short(world, scene, name).ok_or_else(missing)?;
     let rows = newest(world, scene.repo, &sha);
     let page = Page::of(call, &world.settings);
-    let shown = page.slice(&rows);
+    // The newest are chosen, and then shown in the order in which they came.
+    let mut shown = page.slice(&rows).to_vec();
+    shown.reverse();
     let api = Addresses::of(world, scene)?.api;
     let statuses: Vec<Value> = shown
         .iter()
@@ -211,7 +213,7 @@ fn combined(world: &World, scene: &Scene<'_>) -> Answer {
         .collect();
     let repo = scene.repository(world)?;
     Ok(Reply::ok(json!({
-        "state": worst(shown),
+        "state": worst(&shown),
         "sha": sha,
         "total_count": shown.len(),
         "statuses": if statuses.is_empty() { Value::Null } else { Value::Array(statuses) },

@@ -18,12 +18,8 @@ pub struct Finished {
 }
 
 /// A `git` in a repository, without any configuration of the machine or the user.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where the Gitea side starts git"
-)]
 pub(crate) fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("git");
+    let mut command = crate::blocking::program("git");
     command
         .arg("--git-dir")
         .arg(folder)

@@ -1,0 +1,7 @@
+//! The Gitea side as its users meet it: a forge with git, tokens and a folder that survives.
+
+mod conversation;
+mod durability;
+mod golden;
+mod limits;
+mod stage;
