@@ -124,8 +124,15 @@ impl Running<'_> {
                 frame.status = Status::Cancelled;
                 return Verdict::Halted;
             }
-            Halt::Cancelled => self.cancel(frame),
-            Halt::No if Instant::now() >= self.deadline => self.cancel(frame),
+            Halt::Cancelled => {
+                self.run_out();
+                frame.status = Status::Cancelled;
+            }
+            // A job that took longer than it may has failed; nobody has stopped it.
+            Halt::No if Instant::now() >= self.deadline => {
+                self.run_out();
+                frame.status = Status::Failure;
+            }
             Halt::No => {}
         }
         let env = match self.step_env(frame, step) {
@@ -144,11 +151,9 @@ impl Running<'_> {
     }
 
     /// From now on only steps that always run do, for a while.
-    fn cancel(&mut self, frame: &mut Frame) {
-        if self.afterwards.is_none() {
-            self.afterwards = Some(Instant::now() + AFTERWARDS);
-        }
-        frame.status = Status::Cancelled;
+    fn run_out(&mut self) {
+        self.afterwards
+            .get_or_insert_with(|| Instant::now() + AFTERWARDS);
     }
 
     fn step_env(
@@ -220,10 +225,7 @@ impl Running<'_> {
         step: &Step,
         env: &IndexMap<String, String>,
     ) -> Result<Instant, String> {
-        let whole = self
-            .afterwards
-            .filter(|_| frame.status == Status::Cancelled)
-            .unwrap_or(self.deadline);
+        let whole = self.afterwards.unwrap_or(self.deadline);
         let text = self.fill_option(frame, env, step.timeout_minutes.as_ref());
         let text = text.map_err(|error| error.to_string())?;
         // As recorded: only whole minutes count, and none at all is no time.
@@ -251,7 +253,10 @@ impl Running<'_> {
         };
         frame.note(key, outcome.outputs, outcome.conclusion, conclusion);
         match conclusion {
-            Conclusion::Cancelled => self.cancel(frame),
+            Conclusion::Cancelled => {
+                self.run_out();
+                frame.status = Status::Cancelled;
+            }
             Conclusion::Failure if frame.status == Status::Success => {
                 frame.status = Status::Failure
             }

@@ -123,7 +123,11 @@ fn unsupported(job: &Value) -> Vec<&'static str> {
         .filter(|(key, _)| present(key))
         .map(|(_, reason)| *reason)
         .collect();
-    if !present("runs-on") && !present("uses") {
+    let nowhere = match job.member("runs-on") {
+        Value::Array(labels) => labels.is_empty(),
+        other => other == Value::Null,
+    };
+    if nowhere && !present("uses") {
         found.push("`runs-on:` is missing; the job says nowhere what it may run on");
     }
     found
