@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -90,6 +91,26 @@ pub async fn run(options: NodeOptions, shutdown: impl Future<Output = ()>) -> Re
     node.stop().await
 }
 
+/// Binds all addresses: that of the guests' bridge first, so that one endpoint serves host and guests.
+async fn listeners(
+    listen: &[SocketAddr],
+    network: Option<&HostNetwork>,
+) -> Result<Vec<TcpListener>, Error> {
+    let mut addresses = listen.to_vec();
+    if addresses.is_empty() {
+        addresses.push(SocketAddr::from(([127, 0, 0, 1], 0)));
+    }
+    if let Some(network) = network {
+        addresses.insert(0, SocketAddr::from((network.gateway, 8006)));
+    }
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = server::bind(address).await;
+        listeners.push(listener.map_err(|error| Error::new(Doing::Listen(address), error))?);
+    }
+    Ok(listeners)
+}
+
 impl Node {
     /// A node with containers that are state only, on a free port of loopback.
     ///
@@ -105,7 +126,7 @@ impl Node {
     /// When an address is taken, a file cannot be written, or the host cannot hold containers.
     pub async fn start(mut options: NodeOptions) -> Result<Self, Error> {
         let files = files::Files::new(options.data.clone())?;
-        let guests = hands::guests(options.guests, &files, &options.setup)?;
+        let guests = hands::guests(options.guests, &files)?;
         let network = match &guests {
             Some(guests) => Some(
                 guests
@@ -129,29 +150,19 @@ impl Node {
         guests: Option<Arc<dyn Guests>>,
         network: Option<HostNetwork>,
     ) -> Result<Self, Error> {
-        let mut addresses = options.listen.clone();
-        if addresses.is_empty() {
-            addresses.push(SocketAddr::from(([127, 0, 0, 1], 0)));
-        }
-        if let Some(network) = &network {
-            addresses.insert(0, SocketAddr::from((network.gateway, 8006)));
-        }
-        let mut listeners = Vec::new();
-        for address in &addresses {
-            listeners.push(
-                server::bind(*address)
-                    .await
-                    .map_err(|error| Error::new(Doing::Listen(*address), error))?,
-            );
-        }
-        let names: Vec<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
+        let listeners = listeners(&options.listen, network.as_ref()).await?;
+        let names: Vec<IpAddr> = listeners
+            .iter()
+            .filter_map(|l| Some(l.local_addr().ok()?.ip()))
+            .collect();
         let identity = Identity::new(&options.setup.node, &names)
             .map_err(|error| Error::new(Doing::Certificate, error))?;
         let setup = &mut options.setup;
-        setup.real_guests = guests.is_some();
         setup.fingerprint.clone_from(&identity.fingerprint);
-        if setup.real_guests {
+        if guests.is_some() {
+            setup.real_guests = true;
             setup.templates.clear();
+            setup.host = real::host(&files);
         }
         setup.templates.extend(files.templates()?);
         let journal = match &options.journal {
@@ -161,12 +172,6 @@ impl Node {
         };
         let desk = Arc::new(Desk::new(World::new(setup, Moment::now()), journal));
         let (stop, stopped) = watch::channel(false);
-        let refresh = hands::attach(&desk, guests.clone(), &files, &stopped);
-        let shared = Arc::new(Shared {
-            desk: Arc::clone(&desk),
-            spool: files.spool(),
-            refresh,
-        });
         let mut node = Self {
             desk,
             urls: Vec::new(),
@@ -180,24 +185,40 @@ impl Node {
             stop,
             tasks: Vec::new(),
         };
-        for listener in listeners {
-            let address = listener
-                .local_addr()
-                .map_err(|error| Error::new(Doing::Certificate, error))?;
-            node.urls.push(format!("https://{address}"));
-            let serving = server::serve(
-                listener,
-                node.identity.acceptor(),
-                Arc::clone(&shared),
-                stopped.clone(),
-            );
-            node.tasks.push(tokio::spawn(serving));
-        }
+        node.serve(listeners, &stopped)?;
         if let Some(address) = options.sim {
             node.open_sim(address, stopped).await?;
         }
         node.write_ready()?;
         Ok(node)
+    }
+
+    /// Gives the desk its hands and opens the doors.
+    fn serve(
+        &mut self,
+        listeners: Vec<TcpListener>,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<(), Error> {
+        let refresh = hands::attach(&self.desk, self.guests.clone(), &self.files, stopped);
+        let shared = Arc::new(Shared {
+            desk: Arc::clone(&self.desk),
+            spool: self.files.spool(),
+            refresh,
+        });
+        for listener in listeners {
+            let address = listener
+                .local_addr()
+                .map_err(|error| Error::new(Doing::Certificate, error))?;
+            self.urls.push(format!("https://{address}"));
+            let serving = server::serve(
+                listener,
+                self.identity.acceptor(),
+                Arc::clone(&shared),
+                stopped.clone(),
+            );
+            self.tasks.push(tokio::spawn(serving));
+        }
+        Ok(())
     }
 
     async fn open_sim(

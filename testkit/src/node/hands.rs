@@ -13,20 +13,16 @@ use super::files::Files;
 use crate::doors::Desk;
 use crate::doors::server::Refresh;
 use crate::guests::{Failure, GuestSpec, Guests, Otherwise, Secret, Shutdown, TaskLog};
-use crate::pve::{Action, Effect, Job, Live, LiveInterface, Setup};
+use crate::pve::{Action, Effect, Job, Live, LiveInterface};
 
 /// How often the state of real guests is read, so that one that ends by itself is noticed.
 const ROUND: Duration = Duration::from_secs(5);
 
 /// The guests of a kind; `None`: the world's own state is enough.
-pub(super) fn guests(
-    kind: GuestKind,
-    files: &Files,
-    setup: &Setup,
-) -> Result<Option<Arc<dyn Guests>>, Error> {
+pub(super) fn guests(kind: GuestKind, files: &Files) -> Result<Option<Arc<dyn Guests>>, Error> {
     match kind {
         GuestKind::Memory => Ok(None),
-        GuestKind::Lxc => super::real::guests(files, setup).map(Some),
+        GuestKind::Lxc => super::real::guests(files).map(Some),
     }
 }
 

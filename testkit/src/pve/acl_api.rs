@@ -146,22 +146,25 @@ fn need_all(world: &World, kind: &str, names: &[String]) -> Result<(), Fail> {
 
 /// Who may only delegate (no `Permissions.Modify`) can give no more than it has.
 fn held(world: &World, call: &Call<'_>, path: &str, roles: &[String]) -> Result<(), Fail> {
-    if world
-        .check(&call.identity, path, &["Permissions.Modify"])
-        .is_ok()
-    {
+    let own = world.privileges(&call.identity, path);
+    if call.is_root() || own.contains_key("Permissions.Modify") {
         return Ok(());
     }
-    let own = world.privileges(&call.identity, path);
+    let verb = if call.flag("delete") { "remove" } else { "add" };
+    let propagate = !call.flag("delete") && (!call.has("propagate") || call.flag("propagate"));
     for role in roles {
-        for privilege in world.access.role_privileges(world.version(), role) {
-            if !own.contains_key(&privilege) {
-                return Err(Fail::denied(format!(
-                    "Permissions.Modify on '{path}' needed to {} role '{role}' with privilege '{privilege}'",
-                    if call.flag("delete") { "remove" } else { "add" }
-                )));
-            }
-        }
+        let privileges = world.access.role_privileges(world.version(), role);
+        let lacks = role == "NoAccess" || privileges.iter().any(|name| !own.contains_key(name));
+        let stays = propagate && privileges.iter().any(|name| own.get(name) == Some(&false));
+        let what = match (lacks, stays) {
+            (true, _) => "",
+            (false, true) => " with propagation",
+            (false, false) => continue,
+        };
+        return Err(Fail::die(format!(
+            "ACL update failed: 400 Parameter verification failed.\nrole: Cannot {verb} role '{role}'{what} - \
+             requires 'Permissions.Modify' or superset of privileges."
+        )));
     }
     Ok(())
 }
@@ -187,19 +190,6 @@ fn permissions(world: &mut World, call: &mut Call<'_>) -> Answer {
     if who != call.identity && !who.starts_with(&format!("{}!", call.identity)) {
         world.check(&call.identity, "/access", &["Sys.Audit"])?;
     }
-    let (user, token) = who
-        .split_once('!')
-        .map_or((who.as_str(), None), |(user, token)| (user, Some(token)));
-    let known = world
-        .access
-        .users
-        .get(user)
-        .ok_or_else(|| Fail::die(format!("no such user ('{user}')")))?;
-    if let Some(token) = token.filter(|token| !known.tokens.contains_key(*token)) {
-        return Err(Fail::die(format!(
-            "no such token '{token}' for user '{user}'"
-        )));
-    }
     let row = |path: &str| -> Map<String, Value> {
         world
             .privileges(&who, path)
@@ -208,9 +198,6 @@ fn permissions(world: &mut World, call: &mut Call<'_>) -> Answer {
             .collect()
     };
     if let Some(path) = call.optional("path") {
-        let path = normalize(&path)
-            .filter(|path| is_acl_path(path))
-            .ok_or_else(|| Fail::param("path", format!("invalid ACL path '{path}'")))?;
         return Ok(json!({ path.clone(): row(&path) }));
     }
     let mut all = Map::new();
@@ -218,21 +205,19 @@ fn permissions(world: &mut World, call: &mut Call<'_>) -> Answer {
         "/",
         "/access",
         "/access/groups",
-        "/mapping",
         "/nodes",
         "/pool",
         "/sdn",
         "/storage",
         "/vms",
     ];
-    let pooled = world.pools.iter().flat_map(|(name, pool)| {
+    let pooled = world.pools.values().flat_map(|pool| {
         let own = pool.guests.iter().map(|vmid| format!("/vms/{vmid}"));
         own.chain(
             pool.storages
                 .iter()
                 .map(|storage| format!("/storage/{storage}")),
         )
-        .chain([format!("/pool/{name}")])
     });
     let mut paths: Vec<String> = fixed
         .iter()

@@ -272,7 +272,7 @@ fn capabilities(world: &World, user: &str) -> Value {
         ),
         ("nodes", &["Sys.", "Permissions.Modify"], &["/nodes"]),
         ("sdn", &["SDN.", "Permissions.Modify"], &["/sdn"]),
-        ("dc", &["Sys.Audit", "Sys.Modify", "Pool.", "SDN."], &["/"]),
+        ("dc", &["Sys.Audit", "Sys.Modify", "SDN."], &["/"]),
         (
             "mapping",
             &["Mapping.", "Permissions.Modify"],

@@ -18,6 +18,7 @@ pub(crate) struct Dump {
     storage: String,
     mode: String,
     ending: String,
+    owner: String,
     notes: Option<String>,
     protected: bool,
 }
@@ -54,16 +55,8 @@ fn start(world: &mut World, call: &mut Call<'_>) -> Answer {
             None => return Err(Fail::param("vmid", "property is missing")),
         },
     };
-    if world.storages.contains_key(&storage) || !call.is_root() {
-        world.check(
-            &call.identity,
-            &format!("/storage/{storage}"),
-            &["Datastore.AllocateSpace"],
-        )?;
-    }
-    for vmid in vmids.iter().filter(|_| !call.flag("all")) {
-        world.check(&call.identity, &format!("/vms/{vmid}"), &["VM.Backup"])?;
-    }
+    let path = format!("/storage/{storage}");
+    world.check(&call.identity, &path, &["Datastore.AllocateSpace"])?;
     let ending = match call.optional("compress").as_deref() {
         Some("zstd") => "tar.zst",
         Some("gzip" | "1") => "tar.gz",
@@ -82,6 +75,7 @@ fn start(world: &mut World, call: &mut Call<'_>) -> Answer {
             .optional("mode")
             .unwrap_or_else(|| "snapshot".to_owned()),
         ending: ending.to_owned(),
+        owner: call.identity.clone(),
         notes: call.optional("notes-template"),
         protected: call.flag("protected"),
     };
@@ -134,6 +128,7 @@ pub(crate) fn finish(world: &mut World, dump: &Dump, log: &mut Vec<String>) -> R
 }
 
 fn one(world: &mut World, dump: &Dump, vmid: u32, log: &mut Vec<String>) -> Result<(), Fail> {
+    world.check(&dump.owner, &format!("/vms/{vmid}"), &["VM.Backup"])?;
     let Some(guest) = world.guests.get(&vmid).cloned() else {
         return Err(Fail::die(format!("unable to find VM '{vmid}'")));
     };
@@ -212,13 +207,7 @@ fn written(secs: i64, format: &str) -> String {
 
 fn extract(world: &mut World, call: &mut Call<'_>) -> Answer {
     let volume = call.text("volume");
-    let Some((storage, _)) = volume.split_once(':').filter(|_| !volume.starts_with('/')) else {
-        return Err(Fail::die(
-            "Only root can pass arbitrary filesystem paths. at /usr/share/perl5/PVE/Storage.pm line 585.",
-        ));
-    };
-    world.usable_storage(storage)?;
-    world.check_volume(&call.identity, &volume, None)?;
+    world.check_volume(&call.identity, &volume, None, Some("backup"))?;
     let known = world
         .volumes
         .get(&volume)

@@ -195,54 +195,77 @@ fn zone_row(world: &World) -> Value {
 fn resources(world: &mut World, call: &mut Call<'_>) -> Answer {
     let kind = call.optional("type");
     let wants = |wanted: &str| kind.as_deref().is_none_or(|kind| kind == wanted);
-    let may = |path: &str, needed: &[&str]| world.check_any(&call.identity, path, needed).is_ok();
+    let may = |path: String, needed: &str| world.check(&call.identity, &path, &[needed]).is_ok();
     let mut rows = Vec::new();
-    if wants("vm") {
+    if kind.is_none() {
         let seen = world
+            .pools
+            .keys()
+            .filter(|name| may(format!("/pool/{name}"), "Pool.Audit"));
+        rows.extend(seen.map(|name| pool_row(world, name)));
+    }
+    if wants("vm") {
+        for vmid in world
             .guests
             .keys()
-            .filter(|vmid| may(&format!("/vms/{vmid}"), &["VM.Audit"]));
-        rows.extend(
-            seen.filter_map(|vmid| guest_row(world, *vmid))
-                .map(Value::Object),
-        );
-    }
-    if kind.is_none() {
-        for (name, _) in world
-            .pools
-            .iter()
-            .filter(|(name, _)| may(&format!("/pool/{name}"), &["Pool.Audit"]))
+            .filter(|vmid| may(format!("/vms/{vmid}"), "VM.Audit"))
         {
-            rows.push(json!({"id": format!("/pool/{name}"), "pool": name, "type": "pool"}));
+            let mut row = guest_row(world, *vmid).unwrap_or_default();
+            let pool = row.get("pool").and_then(Value::as_str).map(str::to_owned);
+            if pool.is_some_and(|pool| !may(format!("/pool/{pool}"), "Pool.Audit")) {
+                row.remove("pool");
+            }
+            rows.push(Value::Object(row));
         }
     }
     if wants("node") {
         rows.push(node_row(
             world,
-            may(&format!("/nodes/{}", world.node_name()), &["Sys.Audit"]),
+            may(format!("/nodes/{}", world.node_name()), "Sys.Audit"),
         ));
     }
     if wants("storage") {
-        let seen = world.storages.keys().filter(|name| {
-            may(
-                &format!("/storage/{name}"),
-                &["Datastore.Audit", "Datastore.AllocateSpace"],
-            )
-        });
+        let enabled = |name: &&String| world.usable_storage(name).is_ok();
+        let seen = world.storages.keys().filter(enabled);
+        let seen = seen.filter(|name| may(format!("/storage/{name}"), "Datastore.Audit"));
         rows.extend(
             seen.filter_map(|name| storage_row(world, name))
                 .map(Value::Object),
         );
     }
-    if wants("sdn")
-        && may(
-            "/sdn/zones/localnetwork",
-            &["SDN.Audit", "SDN.Allocate", "SDN.Use"],
-        )
-    {
+    let zone = if world.version() == Version::V8_4 {
+        "sdn"
+    } else {
+        "network"
+    };
+    if wants(zone) && may("/sdn/zones/localnetwork".to_owned(), "SDN.Audit") {
         rows.push(zone_row(world));
     }
     Ok(Value::Array(rows))
+}
+
+/// A pool with the sums of its running guests.
+fn pool_row(world: &World, name: &str) -> Value {
+    let mut row = json!({"id": format!("/pool/{name}"), "pool": name, "type": "pool"});
+    let guests = world
+        .pools
+        .get(name)
+        .map(|pool| pool.guests.clone())
+        .unwrap_or_default();
+    let running = guests
+        .iter()
+        .filter(|vmid| world.is_running(**vmid))
+        .filter_map(|vmid| guest_row(world, *vmid));
+    for guest in running.filter(|guest| guest["uptime"].as_u64() > Some(0)) {
+        for key in ["mem", "maxmem", "maxcpu"] {
+            let sum =
+                row[key].as_u64().unwrap_or_default() + guest[key].as_u64().unwrap_or_default();
+            row[key] = json!(sum);
+        }
+        row["uptime"] = json!(row["uptime"].as_u64().max(guest["uptime"].as_u64()));
+        row["cpu"] = json!(row["cpu"].as_f64().unwrap_or_default());
+    }
+    row
 }
 
 fn next_id(world: &mut World, call: &mut Call<'_>) -> Answer {

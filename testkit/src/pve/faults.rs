@@ -11,7 +11,6 @@ use super::verify::matches;
 
 /// A rule: requests that match it go wrong.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Fault {
     /// The method, any by default.
     #[serde(default)]

@@ -43,17 +43,11 @@ pub(crate) fn handler(method: &str, path: &str) -> Option<Handler> {
 pub(crate) fn status(world: &World, vmid: u32, guest: &Guest) -> Map<String, Value> {
     let mut row = Map::new();
     let running = guest.running.as_ref();
-    let suspended = running.is_some_and(|running| running.suspended);
-    row.insert(
-        "status".into(),
-        json!(if suspended {
-            "suspended"
-        } else if running.is_some() {
-            "running"
-        } else {
-            "stopped"
-        }),
-    );
+    let word = running.map_or("stopped", |running| match running.suspended {
+        true => "suspended",
+        false => "running",
+    });
+    row.insert("status".into(), json!(word));
     row.insert("vmid".into(), json!(vmid));
     row.insert("type".into(), json!("lxc"));
     row.insert("name".into(), json!(guest.name(vmid)));
@@ -101,6 +95,20 @@ pub(crate) fn status(world: &World, vmid: u32, guest: &Guest) -> Map<String, Val
             size
         }),
     );
+    usage(guest, &mut row);
+    let uptime = running.map_or(0, |running| {
+        (world.now().millis().saturating_sub(running.since.millis())) / 1000
+    });
+    row.insert("uptime".into(), json!(uptime));
+    if let Some(running) = running {
+        row.insert("pid".into(), json!(running.pid));
+    }
+    row
+}
+
+/// What a container uses right now.
+fn usage(guest: &Guest, row: &mut Map<String, Value>) {
+    let running = guest.running.as_ref();
     let usage = running
         .map(|running| running.usage.clone())
         .unwrap_or_default();
@@ -123,14 +131,6 @@ pub(crate) fn status(world: &World, vmid: u32, guest: &Guest) -> Map<String, Val
     ] {
         row.insert(name.into(), json!(value));
     }
-    let uptime = running.map_or(0, |running| {
-        (world.now().millis().saturating_sub(running.since.millis())) / 1000
-    });
-    row.insert("uptime".into(), json!(uptime));
-    if let Some(running) = running {
-        row.insert("pid".into(), json!(running.pid));
-    }
-    row
 }
 
 fn list(world: &mut World, call: &mut Call<'_>) -> Answer {

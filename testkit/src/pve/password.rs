@@ -10,24 +10,41 @@ pub(crate) fn handler(method: &str, path: &str) -> Option<Handler> {
     matches!((method, path), ("PUT", "/access/password")).then_some(change as Handler)
 }
 
+impl World {
+    /// Whoever changes another user, or itself, confirms it with the own password; root need not.
+    pub(crate) fn confirm(&self, call: &Call<'_>, parameter: &str) -> Result<(), Fail> {
+        let user = call.text("userid");
+        if !self.access.users.contains_key(&user) {
+            return Err(Fail::die(format!("no such user ('{user}')")));
+        }
+        if call.is_root() {
+            return Ok(());
+        }
+        if user == "root@pam" {
+            return Err(Fail::denied_bare());
+        }
+        match call.optional(parameter) {
+            None => Err(Fail::param(
+                parameter,
+                "password is required to modify user",
+            )),
+            Some(own) if self.password_is(call.user(), &own) => Ok(()),
+            Some(_) => Err(Fail::api(401, "authentication failure\n", true)),
+        }
+    }
+}
+
 fn change(world: &mut World, call: &mut Call<'_>) -> Answer {
     let (user, password) = (call.text("userid"), call.text("password"));
-    // Whoever changes a password confirms it with the own one.
-    let confirmation = call.optional("confirmation-password");
-    let confirmed = confirmation.map_or(call.is_root(), |own| world.password_is(call.user(), &own));
-    if !confirmed {
-        return Err(Fail::api(401, "authentication failure\n", true));
-    }
-    if !world.access.users.contains_key(&user) {
-        return Err(Fail::die(format!("no such user ('{user}')")));
-    }
+    world.confirm(call, "confirmation-password")?;
     let realm = user.rsplit('@').next().unwrap_or_default();
-    if !world.access.realms.contains_key(realm) {
-        return Err(Fail::die(format!("domain '{realm}' does not exist")));
+    if !call.is_root() && user != call.identity && realm == "pam" {
+        return Err(Fail::denied_bare());
     }
-    if user == "root@pam" && !call.is_root() {
-        return Err(Fail::denied("only root can change root password"));
+    if !world.access.realms.contains_key(realm) {
+        return Err(Fail::die(format!("auth domain '{realm}' does not exist")));
     }
     world.set_password(&user, &password);
+    world.log_event("root@pam", &format!("changed password for user '{user}'"));
     Ok(Value::Null)
 }

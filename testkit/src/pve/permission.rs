@@ -75,10 +75,10 @@ impl World {
                 .position(|item| item == name)
                 .map(|at| &list[at + 1])
         };
-        if let Some(param) = option("require_param").and_then(Value::as_str) {
-            if params.get(param).is_none_or(Value::is_null) {
-                return Err(Fail::denied_bare());
-            }
+        if let Some(param) = option("require_param").and_then(Value::as_str)
+            && params.get(param).is_none_or(Value::is_null)
+        {
+            return Err(Fail::denied_bare());
         }
         let path = normalize(&fill(template, params)).unwrap_or_default();
         if option("any").is_some() {
@@ -225,10 +225,10 @@ impl World {
         pool: Option<&str>,
         needed: &[&str],
     ) -> Result<(), Fail> {
-        if let Some(pool) = pool {
-            if self.check(who, &format!("/pool/{pool}"), needed).is_ok() {
-                return Ok(());
-            }
+        if let Some(pool) = pool
+            && self.check(who, &format!("/pool/{pool}"), needed).is_ok()
+        {
+            return Ok(());
         }
         self.check(who, &format!("/vms/{vmid}"), needed)
     }

@@ -123,10 +123,17 @@ fn create(world: &mut World, call: &mut Call<'_>) -> Answer {
     if world.pools.contains_key(&name) {
         return refuse(format!("pool '{name}' already exists"));
     }
-    if let Some((parent, _)) = name.rsplit_once('/') {
-        if !world.pools.contains_key(parent) {
-            return refuse(format!("parent '{parent}' of pool '{name}' does not exist"));
-        }
+    if let Some((parent, _)) = name.rsplit_once('/')
+        && !world.pools.contains_key(parent)
+    {
+        return refuse(format!("parent '{parent}' of pool '{name}' does not exist"));
+    }
+    if !name
+        .rsplit('/')
+        .next()
+        .is_some_and(|leaf| leaf.starts_with(|c: char| c.is_ascii_alphabetic()))
+    {
+        return refuse("pool name must start with a letter".to_owned());
     }
     world.pools.insert(
         name,
@@ -224,7 +231,7 @@ fn member(
         }
         Some(present) if !moves => {
             return Err(format!(
-                "VM {vmid} belongs already to pool '{present}' and allow-move is not set"
+                "VM {vmid} belongs already to pool '{present}' and 'allow-move' is not set"
             ));
         }
         _ => {}

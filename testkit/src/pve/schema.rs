@@ -264,10 +264,8 @@ impl Schema {
     /// The keys of a named property string.
     pub(crate) fn named_format(&self, name: &str) -> Option<&IndexMap<String, Property>> {
         let formats = self.formats.get_or_init(|| {
-            let from = self
-                .text
-                .find("\"formats\":")
-                .map_or(0, |at| at + "\"formats\":".len());
+            let marker = "\n\"formats\":";
+            let from = self.text.find(marker).map_or(0, |at| at + marker.len());
             let mut reader = serde_json::Deserializer::from_str(&self.text[from..]).into_iter();
             reader.next().and_then(Result::ok).unwrap_or_default()
         });

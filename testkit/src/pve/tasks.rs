@@ -19,7 +19,7 @@ const KEPT: usize = 20_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Timing {
-    /// A create runs until somebody has looked at it once, at most half a second; everything else
+    /// A create runs until somebody has looked at it once, at most two seconds; everything else
     /// ends at once.
     #[default]
     Natural,
@@ -182,7 +182,7 @@ impl World {
         let now = self.now();
         let (due, polls) = match (&external, self.setup.timing) {
             (Some(_), _) => (None, None),
-            (None, Timing::Natural) if work.is_create() => (Some(now.plus(500)), Some(2)),
+            (None, Timing::Natural) if work.is_create() => (Some(now.plus(2000)), Some(2)),
             (None, Timing::Natural | Timing::Instant) => (Some(now), None),
             (None, Timing::Millis(millis)) => (Some(now.plus(millis)), None),
             (None, Timing::Polls(polls)) => (None, Some(polls)),
@@ -245,16 +245,16 @@ impl World {
             ),
             Err(text) => (text.clone(), format!("TASK ERROR: {text}")),
         };
-        self.close(place, text, Some(last));
+        self.close(place, &text, Some(last));
     }
 
-    fn close(&mut self, place: u64, text: String, last: Option<String>) {
+    fn close(&mut self, place: u64, text: &str, last: Option<String>) {
         let now = self.now().secs();
         let Some(task) = self.task_mut(place) else {
             return;
         };
         task.lines.extend(last);
-        task.end = Some((now, text.clone()));
+        task.end = Some((now, text.to_owned()));
         task.work = None;
         let (upid, user) = (task.upid.clone(), task.user.clone());
         self.tasks.active.retain(|other| *other != place);
@@ -309,6 +309,12 @@ impl World {
         self.tasks
             .list
             .get_mut(place.checked_sub(self.tasks.first)? as usize)
+    }
+
+    /// The exit status of a task that has ended.
+    pub(crate) fn exit_of(&self, upid: &str) -> Option<String> {
+        let task = self.task(*self.tasks.places.get(upid)?)?;
+        task.end.as_ref().map(|(_, text)| text.clone())
     }
 
     /// Whether a task works on the guest right now.
@@ -417,7 +423,7 @@ fn stop(world: &mut World, call: &mut Call<'_>) -> Answer {
         if let Some(work) = world.task_mut(place).and_then(|task| task.work.take()) {
             world.abort(&work);
         }
-        world.close(place, "unexpected status".to_owned(), None);
+        world.close(place, "unexpected status", None);
     }
     Ok(Value::Null)
 }

@@ -208,16 +208,6 @@ fn known(world: &World, call: &Call<'_>) -> Result<String, Fail> {
     }
 }
 
-/// Changes need the caller's own password.
-fn confirm(world: &World, call: &Call<'_>) -> Result<(), Fail> {
-    let password = call.optional("password").unwrap_or_default();
-    if world.password_is(call.user(), &password) {
-        Ok(())
-    } else {
-        Err(Fail::api(401, "authentication failure\n", true))
-    }
-}
-
 fn all(world: &mut World, call: &mut Call<'_>) -> Answer {
     let visible = |user: &String| {
         *user == call.identity
@@ -254,12 +244,12 @@ fn read(world: &mut World, call: &mut Call<'_>) -> Answer {
 }
 
 fn missing(id: &str) -> Fail {
-    Fail::api(404, &format!("no such tfa entry '{id}'\n"), true)
+    Fail::api(404, &format!("No such tfa entry '{id}'"), true)
 }
 
 fn add(world: &mut World, call: &mut Call<'_>) -> Answer {
     let user = known(world, call)?;
-    confirm(world, call)?;
+    world.confirm(call, "password")?;
     let description = call.optional("description").unwrap_or_default();
     let created = world.now().secs();
     match call.text("type").as_str() {
@@ -330,7 +320,7 @@ fn recovery_key(world: &mut World) -> String {
 
 fn update(world: &mut World, call: &mut Call<'_>) -> Answer {
     let (user, id) = (known(world, call)?, call.text("id"));
-    confirm(world, call)?;
+    world.confirm(call, "password")?;
     let factors = &mut world.access.users.entry(user).or_default().factors;
     let factor = factors
         .iter_mut()
@@ -347,7 +337,7 @@ fn update(world: &mut World, call: &mut Call<'_>) -> Answer {
 
 fn remove(world: &mut World, call: &mut Call<'_>) -> Answer {
     let (user, id) = (known(world, call)?, call.text("id"));
-    confirm(world, call)?;
+    world.confirm(call, "password")?;
     let factors = &mut world.access.users.entry(user).or_default().factors;
     let before = factors.len();
     factors.retain(|factor| factor.id != id);

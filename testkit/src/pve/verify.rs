@@ -63,16 +63,11 @@ fn property(version: Version, schema: &Property, name: &str, value: &Value, erro
     if kind == "array" || kind == "object" {
         return;
     }
-    let text = match scalar(schema, value) {
-        Some(text) => text,
-        None => {
-            let what = if value.is_array() { "ARRAY" } else { "HASH" };
-            errors.insert(
-                name.to_owned(),
-                format!("type check ('{kind}') failed - got {what}"),
-            );
-            return;
-        }
+    let Some(text) = scalar(schema, value) else {
+        let what = if value.is_array() { "ARRAY" } else { "HASH" };
+        let problem = format!("type check ('{kind}') failed - got {what}");
+        errors.insert(name.to_owned(), problem);
+        return;
     };
     if !is_kind(kind, &text) {
         errors.insert(
@@ -298,11 +293,18 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
 
 /// Perl's spelling of groups and counts, on bytes: names are ASCII.
 fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    let rust = pattern
-        .replace("(?^:", "(?:")
-        .replace("(?^i:", "(?i:")
-        .replace("(?^u:", "(?:")
-        .replace("{,", "{0,");
+    let spellings = [
+        ("(?^:", "(?:"),
+        ("(?^i:", "(?i:"),
+        ("(?^u:", "(?:"),
+        ("{,", "{0,"),
+        (r"\0", r"\x00"),
+    ];
+    let rust = spellings
+        .iter()
+        .fold(pattern.to_owned(), |text, (perl, rust)| {
+            text.replace(perl, rust)
+        });
     RegexBuilder::new(&format!("^(?:{rust})$"))
         .unicode(false)
         .build()

@@ -8,4 +8,6 @@
 mod gitea;
 #[cfg(feature = "server")]
 mod lxc;
+#[cfg(feature = "sim")]
+mod pve;
 mod tidy;

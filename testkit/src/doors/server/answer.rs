@@ -94,11 +94,12 @@ pub(super) fn render(reply: Reply, gzip: bool) -> Response<Body> {
 
 fn body(mut builder: http::response::Builder, reply: &Reply, gzip: bool) -> Response<Body> {
     let mut data = reply.body.clone();
-    if gzip && data.len() > COMPRESSED_FROM {
-        if let Ok(packed) = compress(&data) {
-            data = packed;
-            builder = builder.header(CONTENT_ENCODING, "gzip");
-        }
+    if gzip
+        && data.len() > COMPRESSED_FROM
+        && let Ok(packed) = compress(&data)
+    {
+        data = packed;
+        builder = builder.header(CONTENT_ENCODING, "gzip");
     }
     let cut = match reply.fault {
         Some(Damage::Truncate(bytes)) => Some(bytes.min(data.len())),

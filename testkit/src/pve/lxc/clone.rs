@@ -45,44 +45,10 @@ fn clone(world: &mut World, call: &mut Call<'_>) -> Answer {
         !template
     };
     let snapshot = call.optional("snapname").filter(|name| name != "current");
-    if let Some(name) = snapshot
-        .as_ref()
-        .filter(|name| !guest.snapshots.contains_key(*name))
-    {
-        return Err(Fail::die(format!("snapshot '{name}' does not exist")));
-    }
-    let running = guest.running.is_some();
-    world.check_lock(source)?;
-    if running && full && snapshot.is_none() && !template {
-        return Err(Fail::die(
-            "Full clone of a running container is only possible from a snapshot",
-        ));
-    }
     let storage = call.optional("storage");
-    if storage.is_some() && !full {
-        return Err(Fail::param(
-            "storage",
-            "parameter 'storage' not allowed for linked clones",
-        ));
-    }
-    if let Some(storage) = &storage {
-        world.check_container_storage(&call.identity, storage)?;
-    }
-    if world.guests.contains_key(&target) {
-        return Err(Fail::die(format!(
-            "unable to create CT {target}: config file already exists"
-        )));
-    }
-    if template && !full {
-        for (_, volume) in volumes(&world.guest(source)?.config) {
-            let storage = volume.split(':').next().unwrap_or_default();
-            if !world.storage(storage)?.has_snapshots() {
-                return Err(Fail::die(format!(
-                    "Linked clone feature for '{volume}' is not available"
-                )));
-            }
-        }
-    }
+    world.check_lock(source)?;
+    world.check_unused(target)?;
+    possible(world, call, full, snapshot.as_ref())?;
     let copy = Copy {
         source,
         target,
@@ -106,6 +72,46 @@ fn clone(world: &mut World, call: &mut Call<'_>) -> Answer {
         &source.to_string(),
         Work::Clone(Box::new(copy))
     )))
+}
+
+/// Whether a container can be cloned like that.
+fn possible(
+    world: &World,
+    call: &Call<'_>,
+    full: bool,
+    snapshot: Option<&String>,
+) -> Result<(), Fail> {
+    let source = call.vmid();
+    let guest = world.guest(source)?;
+    let template = guest.is_template();
+    if let Some(name) = snapshot.filter(|name| !guest.snapshots.contains_key(*name)) {
+        return Err(Fail::die(format!("snapshot '{name}' does not exist")));
+    }
+    if guest.running.is_some() && full && snapshot.is_none() && !template {
+        return Err(Fail::die(
+            "Full clone of a running container is only possible from a snapshot",
+        ));
+    }
+    if let Some(storage) = call.optional("storage") {
+        if !full {
+            return Err(Fail::die(
+                "parameter 'storage' not allowed for linked clones",
+            ));
+        }
+        world.check_container_storage(&call.identity, &storage)?;
+    }
+    for (_, volume) in volumes(&guest.config)
+        .into_iter()
+        .filter(|_| template && !full)
+    {
+        let storage = volume.split(':').next().unwrap_or_default();
+        if !world.storage(storage)?.has_snapshots() {
+            return Err(Fail::die(format!(
+                "Linked clone feature for '{volume}' is not available"
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// A clone that was ended early leaves nothing.

@@ -33,10 +33,10 @@ const NUMBERS: [&str; 12] = [
 
 /// A configured value as the API gives it.
 pub(crate) fn typed(key: &str, value: &str) -> Value {
-    if NUMBERS.contains(&key) {
-        if let Ok(number) = value.parse::<i64>() {
-            return json!(number);
-        }
+    if NUMBERS.contains(&key)
+        && let Ok(number) = value.parse::<i64>()
+    {
+        return json!(number);
     }
     if key == "description" {
         return json!(described(value));
@@ -64,7 +64,7 @@ fn read(world: &mut World, call: &mut Call<'_>) -> Answer {
     let guest = world.guest(call.vmid())?;
     if let Some(name) = call.optional("snapshot") {
         if call.flag("current") {
-            let text = "can't specify 'current' and 'snapshot' together";
+            let text = "cannot use 'snapshot' parameter with 'current'";
             return Err(Fail::params(
                 ["snapshot", "current"]
                     .map(|key| (key.to_owned(), text.to_owned()))

@@ -1,5 +1,7 @@
 //! Creating a container from a template, and restoring one from a backup.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -55,48 +57,44 @@ const CONTROL: [&str; 14] = [
 fn create(world: &mut World, call: &mut Call<'_>) -> Answer {
     let vmid = call.vmid();
     let pool = call.optional("pool");
-    if let Some(pool) = &pool {
-        world.need_pool(pool)?;
-    }
-    let (restore, force) = (call.flag("restore"), call.flag("force"));
-    let replaces = world.guests.contains_key(&vmid) && restore && force;
-    may_create(world, call, vmid, pool.as_deref(), replaces)?;
-    if replaces {
-        if world.is_running(vmid) {
-            return Err(Fail::die("can't overwrite running container"));
-        }
-        super::destroy::check_protection(world, vmid, &format!("unable to restore CT {vmid}"))?;
-    } else {
-        world.check_unused(vmid)?;
-    }
-    let archive = call.text("ostemplate");
-    let settings = settings(world, call);
+    let restore = call.flag("restore");
+    let replaces = world.guests.contains_key(&vmid) && restore && call.flag("force");
+    let mut settings = settings(world, call);
     let unprivileged = settings
         .get("unprivileged")
         .is_some_and(|value| value == "1");
-    let empty = Config::new();
-    let change = Change {
-        who: &call.identity,
-        vmid,
-        pool: pool.as_deref(),
-        old: &empty,
-        unprivileged,
-    };
-    let mut explicit = settings.clone();
-    if !call.has("rootfs") {
-        explicit.shift_remove("rootfs");
-    }
-    explicit.shift_remove("unprivileged");
-    world.check_changes(&change, &explicit)?;
-    check_storages(world, call, &settings)?;
-    check_archive(world, call, vmid, &archive, restore)?;
-    if !restore && !unprivileged && call.has("unprivileged") && world.version() == Version::V9_2 {
+    if world.version() == Version::V9_2 && !restore && !unprivileged {
         world.check(&call.identity, "/", &["Sys.Modify"])?;
+    }
+    check_place(world, vmid, replaces)?;
+    if let Some(keys) = call.optional("ssh-public-keys") {
+        ssh_keys(&keys)?;
+    }
+    if let Some(pool) = &pool {
+        world.need_pool(pool)?;
+    }
+    may_create(world, call, vmid, pool.as_deref(), replaces)?;
+    check_rights(world, call, &settings, unprivileged)?;
+    let mounts = settings
+        .keys()
+        .any(|key| is_volume_key(key) && !key.starts_with("unused"));
+    if mounts && !settings.contains_key("rootfs") {
+        return Err(Fail::die(
+            "mount points configured, but 'rootfs' not set - aborting",
+        ));
+    }
+    check_storages(world, call, &settings)?;
+    settings.retain(|key, _| !key.starts_with("unused"));
+    if !restore && !mounts {
+        let storage = call
+            .optional("storage")
+            .unwrap_or_else(|| "local".to_owned());
+        settings.insert("rootfs".to_owned(), format!("{storage}:4"));
     }
     let config = configure(world, call, &settings)?;
     let work = Create {
         vmid,
-        archive,
+        archive: call.text("ostemplate"),
         restore,
         start: call.flag("start"),
         pool,
@@ -121,6 +119,48 @@ fn create(world: &mut World, call: &mut Call<'_>) -> Answer {
         &vmid.to_string(),
         Work::Create(Box::new(work))
     )))
+}
+
+/// The id must be free, or be that of a container that may be replaced.
+fn check_place(world: &World, vmid: u32, replaces: bool) -> Result<(), Fail> {
+    if !replaces {
+        return world.check_unused(vmid);
+    }
+    if world.is_running(vmid) {
+        return Err(Fail::die("can't overwrite running container"));
+    }
+    super::destroy::check_protection(world, vmid, &format!("unable to restore CT {vmid}"))
+}
+
+/// Whether the caller may set these keys and read the archive.
+fn check_rights(
+    world: &World,
+    call: &Call<'_>,
+    settings: &IndexMap<String, String>,
+    unprivileged: bool,
+) -> Result<(), Fail> {
+    let (vmid, pool) = (call.vmid(), call.optional("pool"));
+    let mut explicit = settings.clone();
+    explicit.shift_remove("unprivileged");
+    let change = Change {
+        who: &call.identity,
+        vmid,
+        pool: pool.as_deref(),
+        old: &Config::new(),
+        unprivileged,
+    };
+    world.check_changes(&change, &explicit)?;
+    let wanted = if call.flag("restore") {
+        "backup"
+    } else {
+        "vztmpl"
+    };
+    world.check_volume(
+        &call.identity,
+        &call.text("ostemplate"),
+        Some(vmid),
+        Some(wanted),
+    )
 }
 
 fn may_create(
@@ -158,16 +198,15 @@ fn settings(world: &World, call: &Call<'_>) -> IndexMap<String, String> {
     let storage = call
         .optional("storage")
         .unwrap_or_else(|| "local".to_owned());
-    let restore = call.flag("restore");
-    match settings.get("rootfs").cloned() {
-        None if !restore => drop(settings.insert("rootfs".to_owned(), format!("{storage}:4"))),
-        // A bare number is a size on the default storage.
-        Some(size) if size.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
-            settings.insert("rootfs".to_owned(), format!("{storage}:{size}"));
-        }
-        _ => {}
+    // A bare number is a size on the default storage.
+    let bare = |value: &String| value.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    for (_, value) in settings
+        .iter_mut()
+        .filter(|(key, value)| is_volume_key(key) && bare(value))
+    {
+        *value = format!("{storage}:{value}");
     }
-    if world.version() == Version::V9_2 && !restore {
+    if world.version() == Version::V9_2 && !call.flag("restore") {
         settings
             .entry("unprivileged".to_owned())
             .or_insert_with(|| "1".to_owned());
@@ -180,43 +219,60 @@ fn check_storages(
     call: &Call<'_>,
     settings: &IndexMap<String, String>,
 ) -> Result<(), Fail> {
-    for (_, value) in settings.iter().filter(|(key, _)| is_volume_key(key)) {
-        if let Some((storage, _)) = new_disk(value.split(',').next().unwrap_or_default()) {
-            world.check_container_storage(&call.identity, storage)?;
-        }
+    let mounts = settings
+        .iter()
+        .filter(|(key, _)| is_volume_key(key) && !key.starts_with("unused"));
+    for (_, value) in mounts {
+        let volume = value.split(',').next().unwrap_or_default();
+        let Some((storage, _)) = volume.split_once(':') else {
+            if call.is_root() {
+                continue;
+            }
+            return Err(Fail::die("Only root can pass arbitrary filesystem paths."));
+        };
+        world.check_container_storage(&call.identity, storage)?;
     }
-    if let Some(storage) = call.optional("storage") {
+    if !settings.contains_key("rootfs") {
+        let storage = call
+            .optional("storage")
+            .unwrap_or_else(|| "local".to_owned());
         world.check_container_storage(&call.identity, &storage)?;
     }
     Ok(())
 }
 
-/// The archive must be one that the caller may read, and of the right kind.
-fn check_archive(
-    world: &World,
-    call: &Call<'_>,
-    vmid: u32,
-    archive: &str,
-    restore: bool,
-) -> Result<(), Fail> {
-    let Some((storage, name)) = archive.split_once(':') else {
-        return Err(Fail::die(
-            "Only root can pass arbitrary filesystem paths. at /usr/share/perl5/PVE/Storage.pm line 585.",
-        ));
+/// Every line must hold a key of a known type.
+fn ssh_keys(text: &str) -> Result<(), Fail> {
+    let valid = |line: &str| {
+        let mut words = line
+            .split_whitespace()
+            .skip_while(|word| !is_key_type(word));
+        let (kind, data) = (
+            words.next().unwrap_or_default(),
+            words.next().unwrap_or_default(),
+        );
+        STANDARD_NO_PAD
+            .decode(data.trim_end_matches('='))
+            .is_ok_and(|data| {
+                let length = kind.len();
+                data.len() > 4 + length
+                    && data[..4] == (length as u32).to_be_bytes()
+                    && &data[4..4 + length] == kind.as_bytes()
+            })
     };
-    if archive.starts_with('/') {
-        return Err(Fail::die(
-            "Only root can pass arbitrary filesystem paths. at /usr/share/perl5/PVE/Storage.pm line 585.",
-        ));
+    if text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .all(valid)
+    {
+        Ok(())
+    } else {
+        Err(Fail::die("SSH public key validation error"))
     }
-    world.usable_storage(storage)?;
-    let wanted = if restore { "backup" } else { "vztmpl" };
-    if !name.starts_with(&format!("{wanted}/")) {
-        return Err(Fail::die(format!(
-            "unable to use volume {archive} - content type needs to be '{wanted}'"
-        )));
-    }
-    world.check_volume(&call.identity, archive, Some(vmid))
+}
+
+fn is_key_type(word: &str) -> bool {
+    word.starts_with("ssh-") || word.starts_with("ecdsa-sha2-") || word.starts_with("sk-")
 }
 
 /// The configuration that the container will have, but for its volumes.
@@ -230,6 +286,9 @@ fn configure(
         let numbered = key
             .strip_prefix("net")
             .is_some_and(|rest| rest.parse::<u8>().is_ok());
+        if numbered {
+            network::check_mtu(key, value)?;
+        }
         let value = if numbered {
             network::complete(world, call, key, value)?
         } else {

@@ -36,3 +36,15 @@ pub(crate) fn complete(
 pub(crate) fn bridge(value: &str) -> Option<String> {
     property::loose(value, "name").get("bridge").cloned()
 }
+
+/// The bridge's own MTU is the most that an interface on it can have.
+pub(crate) fn check_mtu(name: &str, value: &str) -> Result<(), Fail> {
+    const BRIDGE: u32 = 1500;
+    let net = property::loose(value, "name");
+    match net.get("mtu").and_then(|mtu| mtu.parse::<u32>().ok()) {
+        Some(mtu) if mtu > BRIDGE => Err(Fail::die(format!(
+            "{name}: MTU size '{mtu}' is bigger than bridge MTU '{BRIDGE}'"
+        ))),
+        _ => Ok(()),
+    }
+}

@@ -94,11 +94,17 @@ impl World {
                 "mount point type {kind} is only allowed for root@pam"
             )));
         }
-        if volume.contains(':') && new_disk(&volume).is_none() {
-            self.storage(volume.split(':').next().unwrap_or_default())?;
-            self.check_volume(change.who, &volume, Some(change.vmid))?;
+        match new_disk(&volume) {
+            Some((storage, _)) => self.check(
+                change.who,
+                &format!("/storage/{storage}"),
+                &["Datastore.AllocateSpace"],
+            ),
+            None if volume.contains(':') => {
+                self.check_volume(change.who, &volume, Some(change.vmid), Some("rootdir"))
+            }
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Only nesting may be switched by anybody but root, and only for an unprivileged container.
@@ -108,19 +114,18 @@ impl World {
                 "changing feature flags for privileged container is only allowed for root@pam",
             ));
         }
-        let old = change
-            .old
-            .get("features")
-            .map(|text| loose(text, "nesting"))
-            .unwrap_or_default();
-        let new = value.map(|text| loose(text, "nesting")).unwrap_or_default();
-        let differs = |key: &String| {
-            old.get(key).map_or("", String::as_str) != new.get(key).map_or("", String::as_str)
+        let read =
+            |text: Option<&String>| text.map(|text| loose(text, "nesting")).unwrap_or_default();
+        let (old, new) = (read(change.old.get("features")), read(value));
+        let differs = |key: &&String| {
+            old.get(*key).map_or("", String::as_str) != new.get(*key).map_or("", String::as_str)
         };
+        // Of a container without features, and of deleted ones, every key counts.
+        let all = old.is_empty() || value.is_none();
         let changed: Vec<&String> = old
             .keys()
             .chain(new.keys())
-            .filter(|key| differs(key))
+            .filter(|key| all || differs(key))
             .collect();
         if changed.iter().any(|key| *key != "nesting") {
             return Err(Fail::denied(

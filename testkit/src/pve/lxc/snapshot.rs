@@ -194,7 +194,6 @@ fn start_rollback(world: &mut World, call: &mut Call<'_>) -> Answer {
 }
 
 pub(crate) fn rollback(world: &mut World, vmid: u32, name: &str, start: bool) -> Result<(), Fail> {
-    let running = world.is_running(vmid);
     let guest = world.guest_mut(vmid)?;
     if let Some(snapshot) = guest.snapshots.get(name) {
         guest.config = snapshot.config.clone();
@@ -203,7 +202,7 @@ pub(crate) fn rollback(world: &mut World, vmid: u32, name: &str, start: bool) ->
         guest.parent = Some(name.to_owned());
         guest.running = None;
     }
-    if start || (running && start) {
+    if start {
         super::power::started(world, vmid);
     }
     Ok(())

@@ -46,36 +46,53 @@ fn update(world: &mut World, call: &mut Call<'_>) -> Answer {
     if new.is_empty() && !call.has("delete") && !call.has("revert") {
         return Err(Fail::die("no options specified"));
     }
-    let (delete, revert) = (words(call, "delete", &new)?, words(call, "revert", &new)?);
-    let guest = world.guest(vmid)?;
-    let old = guest.config.clone();
+    world.check_lock(vmid)?;
+    check_digest(world.guest(vmid)?, call.optional("digest").as_deref())?;
+    let old = world.guest(vmid)?.config.clone();
+    let list = |name: &str| {
+        call.optional(name)
+            .map(|text| split_list(&text).map(str::to_owned).collect::<Vec<_>>())
+    };
+    let (delete, revert) = (
+        list("delete").unwrap_or_default(),
+        list("revert").unwrap_or_default(),
+    );
+    let unprivileged = old.get("unprivileged").is_some_and(|value| value == "1");
     let change = Change {
         who: &call.identity,
         vmid,
         pool: None,
         old: &old,
-        unprivileged: old.get("unprivileged").is_some_and(|value| value == "1"),
+        unprivileged,
     };
     delete
         .iter()
+        .chain(&revert)
         .try_for_each(|key| world.check_change(&change, key, None))?;
     revert
         .iter()
-        .try_for_each(|key| world.check_change(&change, key, None))?;
+        .try_for_each(|key| may_name(call, "revert", key, &new, &[]))?;
+    delete
+        .iter()
+        .try_for_each(|key| may_name(call, "delete", key, &new, &revert))?;
     world.check_changes(&change, &new)?;
-    check_digest(world.guest(vmid)?, call.optional("digest").as_deref())?;
-    if !(call.is_root() && (delete.iter().any(|key| key == "lock") || new.contains_key("lock"))) {
-        world.check_lock(vmid)?;
-    }
+    // Everything is looked at before anything is changed.
+    delete
+        .iter()
+        .try_for_each(|key| may_delete(world, vmid, key))?;
+    let values: Vec<(String, String)> = new
+        .iter()
+        .map(|(key, value)| Ok((key.clone(), normal(world, call, vmid, key, value)?)))
+        .collect::<Result<_, Fail>>()?;
     for key in &revert {
         let guest = world.guest_mut(vmid)?;
         guest.pending.remove(key);
         guest.deletions.retain(|other| other != key);
     }
     delete.iter().try_for_each(|key| remove(world, vmid, key))?;
-    for (key, value) in &new {
-        let value = normal(world, call, vmid, key, value)?;
-        set(world, vmid, key, value)?;
+    for (key, value) in values {
+        let value = materialized(world, call, vmid, &key, value)?;
+        set(world, vmid, &key, value)?;
     }
     tell_guest(world, vmid, old)?;
     Ok(Value::Null)
@@ -101,36 +118,57 @@ pub(super) fn settings(call: &Call<'_>) -> IndexMap<String, String> {
     .collect()
 }
 
-/// The keys of `delete` or `revert`.
-fn words(call: &Call<'_>, name: &str, new: &IndexMap<String, String>) -> Result<Vec<String>, Fail> {
-    let list = call.optional(name).unwrap_or_default();
-    for key in split_list(&list) {
-        if new.contains_key(key) {
-            let text = match name {
+/// Whether `delete` or `revert` may name a key.
+fn may_name(
+    call: &Call<'_>,
+    list: &str,
+    key: &str,
+    new: &IndexMap<String, String>,
+    reverted: &[String],
+) -> Result<(), Fail> {
+    let known = call.endpoint.property(key).is_some() && !CONTROL.contains(&key);
+    if !known {
+        return Err(Fail::param(list, format!("unknown option '{key}'")));
+    }
+    if new.contains_key(key) {
+        return Err(Fail::param(
+            list,
+            match list {
                 "delete" => format!("you can't use '-{key}' and -delete {key}' at the same time"),
                 _ => format!("you can't use '-{key}' and '-revert {key}' at the same time"),
-            };
-            return Err(Fail::param(name, text));
-        }
-        let known = call.endpoint.property(key).is_some() && !CONTROL.contains(&key);
-        if !known {
-            return Err(Fail::param(name, format!("unknown option '{key}'")));
-        }
+            },
+        ));
     }
-    Ok(split_list(&list).map(str::to_owned).collect())
+    if reverted.iter().any(|other| other == key) {
+        let text = format!("you can't use '-delete {key}' and '-revert {key}' at the same time");
+        return Err(Fail::param(list, text));
+    }
+    Ok(())
+}
+
+/// Some keys cannot go; one that is not set needs not to.
+fn may_delete(world: &World, vmid: u32, key: &str) -> Result<(), Fail> {
+    let guest = world.guest(vmid)?;
+    if !guest.config.contains_key(key) && !guest.pending.contains_key(key) {
+        return Ok(());
+    }
+    match key {
+        "memory" | "rootfs" | "ostype" => Err(Fail::die(format!(
+            "unable to delete required option '{key}'"
+        ))),
+        "unprivileged" => Err(Fail::die(format!(
+            "unable to delete read-only option: '{key}'"
+        ))),
+        _ if is_volume_key(key) => super::destroy::check_protection(
+            world,
+            vmid,
+            &format!("can't remove CT {vmid} drive '{key}'"),
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn remove(world: &mut World, vmid: u32, key: &str) -> Result<(), Fail> {
-    if matches!(key, "memory" | "rootfs" | "ostype") {
-        return Err(Fail::die(format!(
-            "unable to delete required option '{key}'"
-        )));
-    }
-    if key == "unprivileged" {
-        return Err(Fail::die(
-            "unable to delete read-only option: 'unprivileged'",
-        ));
-    }
     let running = world.is_running(vmid);
     let guest = world.guest_mut(vmid)?;
     if let Some(volume) = guest
@@ -171,7 +209,7 @@ pub(super) fn drop_key(config: &mut Config, key: &str) {
     }
 }
 
-/// A value as the server writes it.
+/// A value as the server writes it; nothing is made yet.
 fn normal(
     world: &mut World,
     call: &Call<'_>,
@@ -179,42 +217,57 @@ fn normal(
     key: &str,
     value: &str,
 ) -> Result<String, Fail> {
-    let base = key.trim_end_matches(|c: char| c.is_ascii_digit());
-    match base {
+    match key.trim_end_matches(|c: char| c.is_ascii_digit()) {
         "unprivileged" => Err(Fail::die(format!(
             "unable to modify read-only option: '{key}'"
         ))),
         "net" => {
-            let known = |bridge: &String| bridge.starts_with("vmbr");
-            if let Some(bridge) =
-                network::bridge(value).filter(|bridge| !known(bridge) && world.is_running(vmid))
-            {
-                let stored = network::complete(world, call, key, value)?;
-                world.guest_mut(vmid)?.config.insert(key.to_owned(), stored);
-                return Err(Fail::die(format!("bridge '{bridge}' does not exist")));
+            network::check_mtu(key, value)?;
+            let stored = network::complete(world, call, key, value)?;
+            let missing = network::bridge(value).filter(|bridge| !bridge.starts_with("vmbr"));
+            match missing.filter(|_| world.is_running(vmid)) {
+                None => Ok(stored),
+                Some(bridge) => {
+                    // A running container keeps the new value although plugging it in has failed.
+                    world.guest_mut(vmid)?.config.insert(key.to_owned(), stored);
+                    Err(Fail::die(format!("bridge '{bridge}' does not exist")))
+                }
             }
-            network::complete(world, call, key, value)
         }
-        "mp" | "rootfs" => mount(world, call, vmid, key, value),
+        "mp" | "rootfs" => {
+            let doing = format!("can't update CT {vmid} drive '{key}'");
+            super::destroy::check_protection(world, vmid, &doing)?;
+            let volume = value.split(',').next().unwrap_or_default();
+            let named = volume.split_once(':').filter(|_| !volume.starts_with('/'));
+            if let Some((storage, _)) = named
+                && !world.storage(storage)?.offers("rootdir")
+            {
+                return Err(Fail::die(format!(
+                    "storage '{storage}' does not allow content type 'rootdir' (Container)"
+                )));
+            }
+            volumes::rewrite(call, key, value)
+        }
         _ => Ok(plain(key, value)),
     }
 }
 
-fn mount(
+/// A mount point whose volume has been made, where it asked for a new one.
+fn materialized(
     world: &mut World,
     call: &Call<'_>,
     vmid: u32,
     key: &str,
-    value: &str,
+    value: String,
 ) -> Result<String, Fail> {
-    if let Some((storage, _)) = new_disk(value.split(',').next().unwrap_or_default()) {
-        world.check_container_storage(&call.identity, storage)?;
-        if key != "rootfs" {
-            let value = volumes::materialize(world, call, vmid, key, value)?;
-            return Ok(value);
-        }
+    let asks =
+        key.starts_with("mp") && new_disk(value.split(',').next().unwrap_or_default()).is_some();
+    let replaces = world.is_running(vmid) && world.guest(vmid)?.config.contains_key(key);
+    if asks && !replaces {
+        volumes::materialize(world, call, vmid, key, &value)
+    } else {
+        Ok(value)
     }
-    volumes::rewrite(call, key, value)
 }
 
 /// Values that are rewritten without looking at anything else.

@@ -103,9 +103,9 @@ fn absent() -> Fail {
 
 fn start_resize(world: &mut World, call: &mut Call<'_>) -> Answer {
     let (vmid, disk, size) = (call.vmid(), call.text("disk"), call.text("size"));
-    let guest = world.guest(vmid)?;
-    check_digest(guest, call.optional("digest").as_deref())?;
     world.check_lock(vmid)?;
+    world.check_guest(&call.identity, vmid, None, &["VM.Config.Options"])?;
+    check_digest(world.guest(vmid)?, call.optional("digest").as_deref())?;
     let Some(mount) = world
         .guest(vmid)?
         .config
@@ -185,46 +185,19 @@ fn start_move(world: &mut World, call: &mut Call<'_>) -> Answer {
     let (vmid, disk) = (call.vmid(), call.text("volume"));
     let (storage, target) = (call.optional("storage"), call.number("target-vmid"));
     let both = |text: &str| {
-        Fail::params(
-            ["storage", "target-vmid"]
-                .map(|key| (key.to_owned(), text.to_owned()))
-                .into(),
-        )
+        let keys = ["storage", "target-vmid"];
+        Err(Fail::params(
+            keys.map(|key| (key.to_owned(), text.to_owned())).into(),
+        ))
     };
     match (&storage, target) {
         (None, None) => {
-            return Err(both(
-                "both 'storage' and 'target-vmid' missing, either needs to be set",
-            ));
+            return both("both 'storage' and 'target-vmid' missing, either needs to be set");
         }
         (Some(_), Some(_)) => {
-            return Err(both("either set 'storage' or 'target-vmid', but not both"));
+            return Err(Fail::die("either set storage or target-vmid, but not both"));
         }
         _ => {}
-    }
-    let guest = world.guest(vmid)?;
-    if !guest.config.contains_key(&disk) {
-        return Err(if disk.starts_with("mp") {
-            absent()
-        } else {
-            Fail::die(format!("volume '{disk}' does not exist"))
-        });
-    }
-    check_digest(guest, call.optional("digest").as_deref())?;
-    world.check_lock(vmid)?;
-    if let Some(storage) = &storage {
-        if world.storages.contains_key(storage) {
-            world.check(
-                &call.identity,
-                &format!("/storage/{storage}"),
-                &["Datastore.AllocateSpace"],
-            )?;
-        }
-        if world.is_running(vmid) {
-            return Err(Fail::die(format!(
-                "cannot move volumes of a running container"
-            )));
-        }
     }
     let target = target.map(|target| {
         (
@@ -233,20 +206,12 @@ fn start_move(world: &mut World, call: &mut Call<'_>) -> Answer {
                 .unwrap_or_else(|| disk.clone()),
         )
     });
-    if let Some((other, key)) = &target {
-        world.check(
-            &call.identity,
-            &format!("/vms/{other}"),
-            &["VM.Config.Disk"],
-        )?;
-        if world.guest(*other)?.config.contains_key(key) {
-            return Err(Fail::die(format!("target volume '{key}' already exists")));
-        }
-    }
-    let id = target.as_ref().map_or_else(
-        || vmid.to_string(),
-        |(other, key)| format!("{vmid}-{disk}>{other}-{key}"),
-    );
+    may_move(world, call, &disk, storage.as_deref(), target.as_ref())?;
+    check_digest(world.guest(vmid)?, call.optional("digest").as_deref())?;
+    let id = match &target {
+        None => vmid.to_string(),
+        Some((other, key)) => format!("{vmid}-{disk}>{other}-{key}"),
+    };
     let change = Move {
         vmid,
         disk,
@@ -260,6 +225,68 @@ fn start_move(world: &mut World, call: &mut Call<'_>) -> Answer {
         &id,
         Work::Move(change)
     )))
+}
+
+/// Whether the caller may move a volume there, and whether there is room for it.
+fn may_move(
+    world: &World,
+    call: &Call<'_>,
+    disk: &str,
+    storage: Option<&str>,
+    target: Option<&(u32, String)>,
+) -> Result<(), Fail> {
+    let vmid = call.vmid();
+    if let Some(storage) = storage {
+        world.check(
+            &call.identity,
+            &format!("/storage/{storage}"),
+            &["Datastore.AllocateSpace"],
+        )?;
+        world.check_lock(vmid)?;
+        if world.is_running(vmid) {
+            return Err(Fail::die("cannot move volumes of a running container"));
+        }
+        if disk.starts_with("unused") {
+            return Err(Fail::die(format!(
+                "cannot move volume '{disk}', only configured volumes can be moved to another storage"
+            )));
+        }
+        return if world.guest(vmid)?.config.contains_key(disk) {
+            Ok(())
+        } else {
+            Err(absent())
+        };
+    }
+    let Some((other, key)) = target else {
+        return Ok(());
+    };
+    world.check(
+        &call.identity,
+        &format!("/vms/{other}"),
+        &["VM.Config.Disk"],
+    )?;
+    if disk == "rootfs" || key == "rootfs" {
+        return Err(Fail::die("Cannot move to/from 'rootfs'"));
+    }
+    if disk.starts_with("unused") && !key.starts_with("unused") {
+        return Err(Fail::die(
+            "Moving an unused volume to a used one is not possible",
+        ));
+    }
+    for vmid in [vmid, *other] {
+        if !world.guests.contains_key(&vmid) {
+            return Err(Fail::die(format!("could not find CT {vmid}")));
+        }
+    }
+    if !world.guest(vmid)?.config.contains_key(disk) {
+        return Err(Fail::die(format!(
+            "volume '{disk}' for container '{vmid}' does not exist"
+        )));
+    }
+    if world.guest(*other)?.config.contains_key(key) {
+        return Err(Fail::die(format!("target volume '{key}' already exists")));
+    }
+    Ok(())
 }
 
 pub(crate) fn begin_move(world: &World, change: &Move) -> Result<(), Fail> {

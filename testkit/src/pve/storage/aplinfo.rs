@@ -91,7 +91,11 @@ fn fetch(world: &mut World, call: &mut Call<'_>) -> Answer {
         return Err(Fail::param("template", "no such template"));
     }
     let storage = call.text("storage");
-    world.usable_storage(&storage)?;
+    if !world.usable_storage(&storage)?.offers("vztmpl") {
+        return Err(Fail::die(format!(
+            "storage '{storage}' does not support templates"
+        )));
+    }
     let url = format!("http://download.proxmox.com/images/system/{template}");
     let work = Work::Copy(Copy::template(&storage, &template, url));
     Ok(json!(world.spawn(call, "download", &template, work)))

@@ -21,47 +21,72 @@ pub(crate) fn handler(method: &str, path: &str) -> Option<Handler> {
 }
 
 impl World {
-    /// Whether the caller may use a volume: templates are for everybody on the storage, images and
-    /// backups for those who may work with their guest.
+    /// Whether the caller may use a volume, which must be of the expected content type: templates
+    /// are for everybody on the storage, images and backups for those who may work with their guest.
     pub(crate) fn check_volume(
         &self,
         who: &str,
         volume: &str,
         vmid: Option<u32>,
+        expected: Option<&str>,
     ) -> Result<(), Fail> {
-        let (storage, name) = volume.split_once(':').unwrap_or((volume, ""));
+        let Some((storage, name)) = volume.split_once(':').filter(|_| !volume.starts_with('/'))
+        else {
+            return match who {
+                "root@pam" => Ok(()),
+                _ => Err(Fail::die(format!(
+                    "Only root can pass arbitrary filesystem paths.{PLACE}"
+                ))),
+            };
+        };
+        self.storage(storage)?;
+        let kind = kind_of(name);
+        if expected.is_some_and(|expected| {
+            expected != kind && !(expected == "rootdir" && kind == "images")
+        }) {
+            let expected = expected.unwrap_or_default();
+            let text =
+                format!("unable to use volume {volume} - content type needs to be '{expected}'");
+            return Err(Fail::die(text));
+        }
         let path = format!("/storage/{storage}");
-        let known = self.volumes.get(volume);
-        let file = ["iso/", "vztmpl/", "import/"]
-            .iter()
-            .any(|kind| name.starts_with(kind));
-        if file
-            || vmid.is_some()
-                && known.is_some_and(|volume| volume.vmid == vmid && volume.content != "backup")
-        {
-            return self.check_any(who, &path, &["Datastore.AllocateSpace", "Datastore.Audit"]);
+        if self.check(who, &path, &["Datastore.Allocate"]).is_ok() {
+            return Ok(());
         }
-        let owner = known
-            .and_then(|volume| volume.vmid)
-            .or_else(|| owner_of(name));
-        if name.starts_with("backup/") {
-            if let Some(owner) = owner.filter(|owner| vmid.is_none_or(|vmid| vmid == *owner)) {
-                if self.check(who, &path, &["Datastore.AllocateSpace"]).is_ok()
-                    && self
-                        .check(who, &format!("/vms/{owner}"), &["VM.Backup"])
-                        .is_ok()
-                {
-                    return Ok(());
-                }
+        match (kind, owner_of(name)) {
+            ("iso" | "vztmpl" | "import", _) => {
+                self.check_any(who, &path, &["Datastore.AllocateSpace", "Datastore.Audit"])
             }
+            (_, Some(owner)) if Some(owner) == vmid => Ok(()),
+            ("backup", Some(owner)) => {
+                self.check(who, &path, &["Datastore.AllocateSpace"])?;
+                self.check(who, &format!("/vms/{owner}"), &["VM.Backup"])
+            }
+            ("images", Some(owner)) => {
+                self.check(who, &path, &["Datastore.Audit"])?;
+                self.check(who, &format!("/vms/{owner}"), &["VM.Config.Disk"])
+            }
+            _ => Err(Fail::die(format!("missing privileges to access {volume}"))),
         }
-        self.check(who, &path, &["Datastore.Allocate"])
     }
 }
 
-/// The guest that a backup's name tells.
-fn owner_of(name: &str) -> Option<u32> {
-    name.split('-').nth(2)?.parse().ok()
+/// Where the real server dies of a path.
+const PLACE: &str = " at /usr/share/perl5/PVE/Storage.pm line 585.";
+
+/// The content type that a volume's name tells.
+fn kind_of(name: &str) -> &str {
+    match name.split_once('/').map(|(folder, _)| folder) {
+        Some(folder @ ("iso" | "vztmpl" | "backup" | "snippets" | "import")) => folder,
+        _ => "images",
+    }
+}
+
+/// The guest that a volume's name tells: `9101/vm-9101-disk-0.raw`, `backup/vzdump-lxc-9101-…`.
+pub(crate) fn owner_of(name: &str) -> Option<u32> {
+    let file = name.rsplit('/').next().unwrap_or_default();
+    let at = if name.starts_with("backup/") { 2 } else { 1 };
+    file.split('-').nth(at)?.parse().ok()
 }
 
 fn row(id: &str, volume: &Volume) -> Map<String, Value> {
@@ -104,7 +129,9 @@ fn list(world: &mut World, call: &mut Call<'_>) -> Answer {
                 .as_ref()
                 .is_none_or(|list| split_list(list).any(|word| word == volume.content))
             && vmid.is_none_or(|vmid| volume.vmid.map(u64::from) == Some(vmid))
-            && world.check_volume(&call.identity, id, None).is_ok()
+            && world
+                .check_volume(&call.identity, id, vmid.map(|vmid| vmid as u32), None)
+                .is_ok()
     };
     Ok(world
         .volumes
@@ -115,18 +142,21 @@ fn list(world: &mut World, call: &mut Call<'_>) -> Answer {
 }
 
 /// The full id of a volume that may be written without its storage.
-fn volume_id(call: &Call<'_>) -> String {
-    let volume = call.text("volume");
-    if volume.contains(':') {
-        volume
-    } else {
-        format!("{}:{volume}", call.text("storage"))
+fn volume_id(call: &Call<'_>) -> Result<String, Fail> {
+    let (storage, volume) = (call.text("storage"), call.text("volume"));
+    match volume.split_once(':') {
+        None => Ok(format!("{storage}:{volume}")),
+        Some((own, _)) if own == storage => Ok(volume),
+        Some((own, _)) => {
+            let text = format!("storage ID mismatch ({own} != {storage})\n");
+            Err(Fail::param("volume", text))
+        }
     }
 }
 
 fn read(world: &mut World, call: &mut Call<'_>) -> Answer {
-    let id = volume_id(call);
-    world.check_volume(&call.identity, &id, None)?;
+    let id = volume_id(call)?;
+    world.check_volume(&call.identity, &id, None, None)?;
     let volume = world
         .volumes
         .get(&id)
@@ -148,8 +178,8 @@ fn read(world: &mut World, call: &mut Call<'_>) -> Answer {
 }
 
 fn update(world: &mut World, call: &mut Call<'_>) -> Answer {
-    let id = volume_id(call);
-    world.check_volume(&call.identity, &id, None)?;
+    let id = volume_id(call)?;
+    world.check_volume(&call.identity, &id, None, None)?;
     let (notes, protected) = (
         call.optional("notes"),
         call.has("protected").then(|| call.flag("protected")),
@@ -205,42 +235,34 @@ fn allocate(world: &mut World, call: &mut Call<'_>) -> Answer {
 }
 
 fn delete(world: &mut World, call: &mut Call<'_>) -> Answer {
-    let id = volume_id(call);
+    let id = volume_id(call)?;
     let (storage, name) = id.split_once(':').unwrap_or((&id, ""));
     world.usable_storage(storage)?;
-    let owner = world
-        .volumes
-        .get(&id)
-        .and_then(|volume| volume.vmid)
-        .or_else(|| owner_of(name).filter(|_| name.starts_with("backup/")));
-    let template = ["iso/", "vztmpl/", "import/"]
-        .iter()
-        .any(|kind| name.starts_with(kind));
     let path = format!("/storage/{storage}");
-    if template {
-        world.check_any(
-            &call.identity,
-            &path,
-            &["Datastore.AllocateTemplate", "Datastore.Allocate"],
-        )?;
-    } else {
-        world.check_volume(&call.identity, &id, None)?;
+    let owner = owner_of(name);
+    match owner.filter(|_| kind_of(name) == "backup") {
+        Some(owner) => {
+            world.check(&call.identity, &path, &["Datastore.AllocateSpace"])?;
+            world.check(&call.identity, &format!("/vms/{owner}"), &["VM.Backup"])?;
+        }
+        None => world.check(&call.identity, &path, &["Datastore.Allocate"])?,
     }
-    let owner = owner.or_else(|| name.split('/').next()?.parse().ok());
-    if let Some((vmid, _)) = world.guests.iter().find(|(vmid, guest)| {
-        Some(**vmid) == owner && guest.volumes().iter().any(|(_, used)| *used == id)
-    }) {
-        return Err(Fail::die(format!(
-            "Cannot remove image, a guest with VMID '{vmid}' exists!\nYou can delete the image from the guest's hardware pane"
-        )));
-    }
-    let subject = owner.map_or_else(|| storage.to_owned(), |vmid| format!("{vmid}@{storage}"));
-    Ok(json!(world.spawn(
+    let subject = match owner {
+        Some(vmid) => format!("{vmid}@{storage}"),
+        None => storage.to_owned(),
+    };
+    let upid = world.spawn(
         call,
         "imgdel",
         &subject,
-        Work::Remove { volume: id.clone() }
-    )))
+        Work::Remove { volume: id.clone() },
+    );
+    // With `delay` the answer waits for the task: nothing when it ended well, its error otherwise.
+    match world.exit_of(&upid).filter(|_| call.has("delay")) {
+        None => Ok(json!(upid)),
+        Some(text) if text == "OK" => Ok(Value::Null),
+        Some(text) => Err(Fail::die(text)),
+    }
 }
 
 /// The worker that removes a volume; one that is not there is no error.

@@ -123,35 +123,39 @@ fn create(world: &mut World, call: &mut Call<'_>) -> Answer {
 
 fn update(world: &mut World, call: &mut Call<'_>) -> Answer {
     let name = call.text("storage");
-    let kind = world.storage(&name)?.kind.clone();
     let refuse = |text: &str| Fail::die(format!("update storage failed: {text}"));
-    if call
+    let stale = call
         .optional("digest")
-        .is_some_and(|digest| digest != world.storage_digest())
-    {
+        .is_some_and(|digest| digest != world.storage_digest());
+    if stale {
         return Err(refuse(
             "detected modified configuration - file changed by other user? Try again.",
         ));
     }
-    let deletions: Vec<String> = call
-        .optional("delete")
-        .map(|text| split_list(&text).map(str::to_owned).collect())
-        .unwrap_or_default();
-    if let Some(wanted) = deletions
-        .iter()
-        .find(|key| required(&kind).contains(&key.as_str()))
-    {
-        return Err(refuse(&format!(
-            "unable to delete required option '{wanted}'"
-        )));
-    }
+    let kind = world
+        .storage(&name)
+        .map_err(|fail| refuse(fail.text()))?
+        .kind
+        .clone();
     let changes = options(call);
+    let list = call.optional("delete").unwrap_or_default();
+    for key in split_list(&list) {
+        if required(&kind).contains(&key) {
+            return Err(refuse(&format!("unable to delete required option '{key}'")));
+        }
+        if changes.contains_key(key) {
+            return Err(refuse(&format!(
+                "cannot set and delete property '{key}' at the same time!"
+            )));
+        }
+        if call.endpoint.property(key).is_none() {
+            return Err(refuse(&format!("no such option '{key}'")));
+        }
+    }
     let Some(storage) = world.storages.get_mut(&name) else {
         return Ok(Value::Null);
     };
-    deletions
-        .iter()
-        .for_each(|key| drop(storage.options.remove(key)));
+    split_list(&list).for_each(|key| drop(storage.options.remove(key)));
     storage.options.extend(changes);
     Ok(json!({"storage": name, "type": kind}))
 }
@@ -223,7 +227,7 @@ fn on_node(world: &mut World, call: &mut Call<'_>) -> Answer {
             && content
                 .as_ref()
                 .is_none_or(|list| split_list(list).any(|word| storage.offers(word)))
-            && !(call.flag("enabled") && !storage.is_enabled(&node))
+            && (storage.is_enabled(&node) || !call.flag("enabled"))
             && world
                 .check_any(&call.identity, &format!("/storage/{name}"), AUDIT)
                 .is_ok()

@@ -47,30 +47,44 @@ fn tidy(name: &str) -> String {
 }
 
 /// Where a file of this content type belongs.
-fn target(call: &Call<'_>, world: &World) -> Result<(String, String), Fail> {
+fn target(call: &Call<'_>, world: &World, download: bool) -> Result<(String, String), Fail> {
     let (storage, content) = (call.text("storage"), call.text("content"));
     let name = tidy(&call.text("filename"));
     let known = world.usable_storage(&storage)?;
-    let endings: &[&str] = match content.as_str() {
-        "iso" => &[".iso", ".img"],
-        "vztmpl" => &[
-            ".tar.gz", ".tar.xz", ".tar.zst", ".tgz", ".txz", ".tzst", ".tar.bz2",
-        ],
-        _ => &[".ova", ".qcow2", ".raw", ".vmdk"],
+    if !known.is_folder() {
+        let why = if download {
+            ", not a file based storage!"
+        } else {
+            ""
+        };
+        return Err(Fail::die(format!(
+            "can't upload to storage type '{}'{why}",
+            known.kind
+        )));
+    }
+    let offered = known.offers(&content);
+    if download && !offered {
+        let text = format!("storage '{storage}' is not configured for content-type '{content}'");
+        return Err(Fail::die(text));
+    }
+    let (endings, refusal): (&[&str], _) = match content.as_str() {
+        "iso" => (&[".iso", ".img"], "wrong file extension"),
+        "vztmpl" => (
+            &[".tar.gz", ".tar.xz", ".tar.zst", ".tar.bz2", ".tgz"],
+            "wrong file extension",
+        ),
+        _ => (
+            &[".ova", ".qcow2", ".raw", ".vmdk"],
+            "invalid filename or wrong extension",
+        ),
     };
     if !endings
         .iter()
         .any(|ending| name.to_lowercase().ends_with(ending))
     {
-        return Err(Fail::param("filename", "wrong file extension"));
+        return Err(Fail::param("filename", refusal));
     }
-    if !known.is_folder() {
-        return Err(Fail::die(format!(
-            "can't upload to storage type '{}', not a file based storage!",
-            known.kind
-        )));
-    }
-    if !known.offers(&content) {
+    if !offered {
         return Err(Fail::die(format!(
             "storage '{storage}' does not support '{content}' content"
         )));
@@ -97,7 +111,7 @@ fn checksum(
 }
 
 fn upload(world: &mut World, call: &mut Call<'_>) -> Answer {
-    let (volume, content) = target(call, world)?;
+    let (volume, content) = target(call, world, false)?;
     let Some(upload) = call.upload else {
         return Err(Fail::die("temporary file not found!"));
     };
@@ -114,14 +128,8 @@ fn upload(world: &mut World, call: &mut Call<'_>) -> Answer {
 
 /// Nothing is fetched: the file is there afterwards, empty, as if the address had served it.
 fn download(world: &mut World, call: &mut Call<'_>) -> Answer {
-    let (volume, content) = target(call, world)?;
+    let (volume, content) = target(call, world, true)?;
     let name = volume.rsplit('/').next().unwrap_or_default().to_owned();
-    if world.volumes.contains_key(&volume) && !call.has("checksum") {
-        return Err(Fail::die(format!(
-            "refusing to override existing file '{}'",
-            world.file_of(&volume)
-        )));
-    }
     let copy = Copy {
         volume,
         content,
@@ -147,15 +155,16 @@ pub(crate) fn finish(world: &mut World, copy: &Copy, log: &mut Vec<String>) -> R
                 "download failed: this node does not fetch '{url}', upload the file instead"
             )));
         }
+        Some(_) if world.volumes.contains_key(&copy.volume) => {
+            let text = format!("refusing to override existing file '{place}'");
+            return Err(Fail::die(text));
+        }
         Some(url) => log.push(format!("downloading {url} to {place}")),
         None => {
             log.push(
                 "starting file import from: /var/tmp/pveupload-00000000000000000000000000000000"
                     .to_owned(),
             );
-            log.push(format!("target node: {}", world.node_name()));
-            log.push(format!("target file: {place}"));
-            log.push(format!("file size is: {}", copy.size));
         }
     }
     if let Some((algorithm, wanted, Some(found))) = &copy.checksum {
@@ -169,6 +178,11 @@ pub(crate) fn finish(world: &mut World, copy: &Copy, log: &mut Vec<String>) -> R
             )));
         }
         log.push("OK, checksum verified".to_owned());
+    }
+    if copy.url.is_none() {
+        log.push(format!("target node: {}", world.node_name()));
+        log.push(format!("target file: {place}"));
+        log.push(format!("file size is: {}", copy.size));
     }
     let name = copy.volume.rsplit('/').next().unwrap_or_default();
     let volume = Volume::file(&copy.content, name, copy.size, world.now().secs());
