@@ -251,7 +251,7 @@ pub(crate) fn background(
         })
     };
     vec![
-        until_stopped(Box::pin(hooks::deliver_forever(Arc::clone(gitea), None))),
+        until_stopped(Box::pin(hooks::deliver_forever(Arc::clone(gitea)))),
         until_stopped(Box::pin(actions::keep_time_forever(Arc::clone(gitea)))),
     ]
 }

@@ -1,7 +1,7 @@
 //! Carries deliveries to their addresses, over plain HTTP and over TLS.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,8 +30,9 @@ const HOPS_MAX: usize = 5;
 /// Sends what is to be sent, again and again, until the world is gone. Each delivery is tried once;
 /// one that was under way when the forge was killed is sent again.
 ///
-/// `tls` says whom to trust behind `https` addresses; without it they are not told.
-pub async fn deliver_forever(gitea: Arc<Gitea>, tls: Option<Arc<rustls::ClientConfig>>) {
+/// Behind `https` addresses those are trusted whom the operating system trusts.
+pub async fn deliver_forever(gitea: Arc<Gitea>) {
+    let tls = Arc::new(OnceLock::new());
     let mut changes = gitea.changes();
     let room = Arc::new(Semaphore::new(AT_A_TIME));
     let mut begun = BTreeSet::new();
@@ -46,9 +47,9 @@ pub async fn deliver_forever(gitea: Arc<Gitea>, tls: Option<Arc<rustls::ClientCo
             let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
                 return;
             };
-            let (gitea, tls) = (Arc::clone(&gitea), tls.clone());
+            let (gitea, tls) = (Arc::clone(&gitea), Arc::clone(&tls));
             tokio::spawn(async move {
-                deliver(&gitea, id, tls).await;
+                deliver(&gitea, id, &tls).await;
                 drop(permit);
             });
         }
@@ -58,7 +59,10 @@ pub async fn deliver_forever(gitea: Arc<Gitea>, tls: Option<Arc<rustls::ClientCo
     }
 }
 
-async fn deliver(gitea: &Gitea, id: i64, tls: Option<Arc<rustls::ClientConfig>>) {
+/// Whom to trust, found out when it is needed first.
+type Trust = OnceLock<Option<Arc<rustls::ClientConfig>>>;
+
+async fn deliver(gitea: &Gitea, id: i64, tls: &Trust) {
     let Some(request) = gitea.read(|world, _| outgoing(world, id)) else {
         return;
     };
@@ -90,12 +94,12 @@ enum Error {
 /// Sends a request and follows redirections the way the real server does: as GET, without a body.
 async fn send(
     request: Outgoing,
-    tls: Option<Arc<rustls::ClientConfig>>,
+    tls: &Trust,
 ) -> Result<(StatusCode, String), Error> {
     let (mut url, mut method, mut body) = (request.url, Method::POST, Bytes::from(request.body));
     for _ in 0..HOPS_MAX {
         let uri: Uri = url.parse().map_err(|_| Error::Address(url.clone()))?;
-        let answer = exchange(&uri, method, (&request.headers, body.clone()), tls.clone()).await?;
+        let answer = exchange(&uri, method, (&request.headers, body.clone()), tls).await?;
         match answer.location {
             Some(location) => {
                 url = absolute(&uri, &location);
@@ -117,7 +121,7 @@ async fn exchange(
     uri: &Uri,
     method: Method,
     (headers, body): (&[(&'static str, String)], Bytes),
-    tls: Option<Arc<rustls::ClientConfig>>,
+    tls: &Trust,
 ) -> Result<Answered, Error> {
     let bad = || Error::Address(uri.to_string());
     let host = uri.host().ok_or_else(bad)?.to_owned();
@@ -139,7 +143,7 @@ async fn exchange(
     if !secure {
         return talk(stream, request).await;
     }
-    let tls = tls.ok_or_else(bad)?;
+    let tls = tls.get_or_init(roots).clone().ok_or_else(bad)?;
     let name = ServerName::try_from(bare.to_owned()).map_err(|_| bad())?;
     let connector = tokio_rustls::TlsConnector::from(tls);
     talk(
@@ -174,6 +178,19 @@ where
         told: String::from_utf8_lossy(&told).into_owned(),
         location,
     })
+}
+
+/// The roots of the operating system; `None` when there are none that can be used.
+fn roots() -> Option<Arc<rustls::ClientConfig>> {
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in rustls_native_certs::load_native_certs().certs {
+        // One bad certificate is no reason to trust nobody.
+        let _ = roots.add(certificate);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions().ok()?;
+    Some(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
 fn absolute(from: &Uri, location: &str) -> String {
