@@ -92,10 +92,7 @@ enum Error {
 }
 
 /// Sends a request and follows redirections the way the real server does: as GET, without a body.
-async fn send(
-    request: Outgoing,
-    tls: &Trust,
-) -> Result<(StatusCode, String), Error> {
+async fn send(request: Outgoing, tls: &Trust) -> Result<(StatusCode, String), Error> {
     let (mut url, mut method, mut body) = (request.url, Method::POST, Bytes::from(request.body));
     for _ in 0..HOPS_MAX {
         let uri: Uri = url.parse().map_err(|_| Error::Address(url.clone()))?;
@@ -190,7 +187,9 @@ fn roots() -> Option<Arc<rustls::ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider);
     let builder = builder.with_safe_default_protocol_versions().ok()?;
-    Some(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
+    Some(Arc::new(
+        builder.with_root_certificates(roots).with_no_client_auth(),
+    ))
 }
 
 fn absolute(from: &Uri, location: &str) -> String {
