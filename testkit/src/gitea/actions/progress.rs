@@ -15,9 +15,10 @@ mod ready;
 
 /// A run was made, its jobs all blocked: lets it begin, or wait for its group.
 pub(super) fn start(world: &mut World, effects: &mut Effects, run: i64) {
+    group::enter_run(world, effects, run);
+    foresee(world, run);
     hooks::workflow_run(world, run, "requested");
     let jobs = job_ids(world, run);
-    group::enter_run(world, effects, run);
     release(world, effects, run);
     for job in jobs {
         if status_of(world, job) == Some(Status::Blocked) {
@@ -25,6 +26,18 @@ pub(super) fn start(world: &mut World, effects: &mut Effects, run: i64) {
         }
     }
     settle(world, effects, run);
+}
+
+/// What the run will be in a moment: it is told before its jobs are.
+fn foresee(world: &mut World, run: i64) {
+    let free = world.actions.runs.get(run).is_some_and(|run| !run.held);
+    let begins = |job: &Job| job.status == Status::Blocked && job.plan.needs.is_empty();
+    if free && world.actions.jobs.of(run).any(|(_, job)| begins(job)) {
+        world
+            .actions
+            .runs
+            .update(run, |run| run.status = Status::Waiting);
+    }
 }
 
 /// The oldest job that a runner of this scope with these labels may have.

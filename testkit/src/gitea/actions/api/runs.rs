@@ -167,13 +167,14 @@ fn run_failed_again(world: &mut World, scene: &mut Scene<'_>) -> Answer {
 }
 
 fn run_job_again(world: &mut World, scene: &mut Scene<'_>) -> Answer {
-    let run = ended(world, scene)?;
+    let run = found(world, scene)?.id;
     let id = scene.call.id("job_id").unwrap_or_default();
     if world.actions.jobs.get(id).is_none_or(|job| job.run != run) {
         return Err(Reply::not_found_because(format!(
             "workflow job with id {id}"
         )));
     }
+    ended(world, scene)?;
     rerun(world, &mut scene.effects, run, Again::Job(id));
     let view = world
         .actions
