@@ -5,7 +5,7 @@
 #
 # VERSION is 8.4 or 9.2. Without STORIES_DIR the stories in testkit/fixtures are told. `--only` may be
 # repeated. With `--min` the exit status is 1 when fewer steps are equal; with `-v` everything the
-# replayer says is shown.
+# replayer says is shown. PROXMOX_CI in the environment names a program that is built already.
 set -euo pipefail
 export RUST_BACKTRACE=0
 
@@ -30,8 +30,8 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-binary=${CARGO_TARGET_DIR:-$root/target}/debug/proxmox-ci
-(cd "$root" && cargo build --quiet --package cli)
+binary=${PROXMOX_CI:-${CARGO_TARGET_DIR:-$root/target}/debug/proxmox-ci}
+[ -n "${PROXMOX_CI:-}" ] || (cd "$root" && cargo build --quiet --package cli)
 
 work=$(mktemp -d)
 node=
