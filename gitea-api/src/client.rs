@@ -330,9 +330,9 @@ impl Client {
 
     /// Where a read goes on. Writes never do, and nothing leaves the origin: the credentials would.
     fn follow(&self, prepared: &Prepared, error: &Error) -> Option<Url> {
-        let ErrorKind::Moved { location } = error.kind() else {
-            return None;
-        };
+        let location = error
+            .redirect()
+            .filter(|_| matches!(error.kind(), ErrorKind::Moved { .. }))?;
         let url = prepared.url.join(location).ok()?;
         let stays = url.origin() == self.base().origin();
         (prepared.verb == Verb::Get && stays).then_some(url)

@@ -61,7 +61,7 @@ pub enum ErrorKind {
     TooLarge,
     /// The repository or its owner was renamed, and a write is not repeated elsewhere by itself.
     Moved {
-        /// Where the server points to, as it wrote it.
+        /// Where the server points to, without a query: that may hold a signature.
         location: String,
     },
     /// The server is too busy, or in maintenance.
@@ -191,6 +191,8 @@ struct Details {
     status: Option<u16>,
     message: Option<String>,
     delivery: Delivery,
+    /// Where the server points to, whole; for following, never shown.
+    redirect: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -203,6 +205,7 @@ impl Error {
             status: None,
             message: None,
             delivery,
+            redirect: None,
             source: None,
         }))
     }
@@ -225,6 +228,15 @@ impl Error {
     pub(crate) fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(cause.into());
         self
+    }
+
+    pub(crate) fn toward(mut self, location: Option<&str>) -> Self {
+        self.0.redirect = location.map(str::to_owned);
+        self
+    }
+
+    pub(crate) fn redirect(&self) -> Option<&str> {
+        self.0.redirect.as_deref()
     }
 
     /// What kind of failure it is.

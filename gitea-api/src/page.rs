@@ -22,6 +22,9 @@ use crate::response::{self, Answer};
 /// The page size unless told: what a server with default settings gives at most.
 const SIZE: u32 = 50;
 
+/// How many pages are asked for at most: a list that is longer does not end by itself.
+const PAGES_MAX: u32 = 100_000;
+
 /// Part of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -146,6 +149,13 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
             let Some((list, number, seen)) = state else {
                 return Ok(None);
             };
+            if number > PAGES_MAX {
+                let title = list.request.title();
+                return Err(
+                    Error::new(ErrorKind::LimitReached, title, Delivery::Answered)
+                        .saying(format!("there are more than {PAGES_MAX} pages")),
+                );
+            }
             let page = list.page(number).await?;
             if page.items.is_empty() {
                 return Ok(None);

@@ -55,7 +55,8 @@ pub(crate) fn accept(subject: &Subject, answer: Answer) -> Result<Answer> {
     }
     let refusal = Refusal::read(&answer);
     let kind = classify(subject.verb, answer.status, &refusal);
-    Err(subject.error(kind, answer.status).saying(refusal.text()))
+    let error = subject.error(kind, answer.status).saying(refusal.text());
+    Err(error.toward(answer.header("location")))
 }
 
 /// Reads a JSON value; a failure names the member.

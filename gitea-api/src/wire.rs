@@ -245,7 +245,7 @@ macro_rules! params {
     };
     (@build [$(#[$meta:meta])*] $name:ident
         [$($(#[$rm:meta])* $rf:ident: $rt:ty,)*]
-        [$($(#[$om:meta])* $of:ident: $ot:ty,)*]
+        [$($(#[$om:meta])* $of:ident: $opt:ty,)*]
         [$($(#[$lm:meta])* $lf:ident: $lt:ty,)*]
         [$($(#[$pm:meta])* $pf:ident: $pt:ty,)*]
     ) => {
@@ -254,7 +254,7 @@ macro_rules! params {
         pub struct $name {
             $($(#[$rm])* pub(crate) $rf: $rt,)*
             $($(#[$om])* #[serde(default, skip_serializing_if = "Option::is_none")]
-            pub(crate) $of: Option<$ot>,)*
+            pub(crate) $of: Option<$opt>,)*
             $($(#[$lm])* #[serde(default, skip_serializing_if = "Option::is_none")]
             pub(crate) $lf: Option<Vec<$lt>>,)*
             $($(#[$pm])* #[serde(default, skip_serializing_if = "crate::wire::Patch::is_keep")]
@@ -273,7 +273,7 @@ macro_rules! params {
                 }
             }
             $($(#[$om])* #[must_use]
-            pub fn $of(mut self, value: impl Into<$ot>) -> Self {
+            pub fn $of(mut self, value: impl Into<$opt>) -> Self {
                 self.$of = Some(value.into());
                 self
             })*

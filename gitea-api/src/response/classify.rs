@@ -96,9 +96,10 @@ pub(crate) fn classify(verb: Verb, status: u16, refusal: &Refusal) -> ErrorKind 
 
 fn moved(refusal: &Refusal) -> ErrorKind {
     match &refusal.location {
-        Some(location) => ErrorKind::Moved {
-            location: location.clone(),
-        },
+        Some(location) => {
+            let location = location.split('?').next().unwrap_or_default().to_owned();
+            ErrorKind::Moved { location }
+        }
         None => ErrorKind::Refused,
     }
 }
