@@ -67,7 +67,9 @@ impl Environment {
     /// The fleet repository: the flag, else the environment, else the current directory.
     pub(crate) fn fleet_dir(&self, args: &FleetArgs) -> PathBuf {
         let chosen = args.fleet.clone().or_else(|| self.fleet.clone());
-        chosen.unwrap_or_else(|| PathBuf::from("."))
+        let chosen = chosen.unwrap_or_else(|| PathBuf::from("."));
+        // Provisioners run in other folders and are given paths below this one.
+        std::path::absolute(&chosen).unwrap_or(chosen)
     }
 
     /// A path as a file wrote it, `~/` at its begin replaced.
