@@ -29,8 +29,9 @@ use crate::{
     host::Host,
     ledger::{Entry, Journal, Provenance},
     plan::Plan,
+    provision::{self, Provisioner},
     redact::Redactor,
-    resolve::Desired,
+    resolve::{Desired, Provisioner as Tool},
 };
 
 /// Which layers run.
@@ -129,10 +130,43 @@ pub fn ssh_door() -> Door {
     Arc::new(|target, pinned, redactor| Arc::new(Ssh::new(target, pinned, redactor)))
 }
 
+/// The provisioner of a tool.
+pub type Tools = Arc<dyn Fn(&Tool) -> Box<dyn Provisioner> + Send + Sync>;
+
+/// What stands behind the seams of a run.
+#[derive(Clone)]
+pub struct Seams {
+    /// The hypervisor.
+    pub host: Arc<dyn Host>,
+    /// The way into guests.
+    pub door: Door,
+    /// The provisioners.
+    pub tools: Tools,
+}
+
+impl Seams {
+    /// The real ones, in front of `host`: ssh, and the tools themselves.
+    #[must_use]
+    pub fn real(host: Arc<dyn Host>) -> Self {
+        Self {
+            host,
+            door: ssh_door(),
+            tools: Arc::new(provision::provisioner),
+        }
+    }
+}
+
+impl std::fmt::Debug for Seams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seams")
+    }
+}
+
 /// One run: what all its containers share.
 struct Run {
     host: Arc<dyn Host>,
     door: Door,
+    tools: Tools,
     settings: Settings,
     fleet: crate::spec::FleetId,
     events: Events,
@@ -152,8 +186,7 @@ struct Run {
 /// When the run cannot begin: a container of the plan is refused, or the journal or the run's
 /// private folder cannot be made. Nothing was changed then.
 pub async fn execute(
-    host: Arc<dyn Host>,
-    door: Door,
+    seams: Seams,
     desired: &Desired,
     plan: &Plan,
     settings: Settings,
@@ -169,7 +202,7 @@ pub async fn execute(
                 .collect(),
         });
     }
-    let run = Run::begin(host, door, desired, "apply", settings, events)?;
+    let run = Run::begin(seams, desired, "apply", settings, events)?;
     let containers = schedule::work(&run, desired, plan).await;
     let report = Report::new(
         run.journal.run(),
@@ -185,8 +218,7 @@ pub async fn execute(
 
 impl Run {
     fn begin(
-        host: Arc<dyn Host>,
-        door: Door,
+        seams: Seams,
         desired: &Desired,
         command: &str,
         settings: Settings,
@@ -203,8 +235,9 @@ impl Run {
         };
         let journal = Journal::begin(&settings.state, &new_run_id(), begin)?;
         Ok(Self {
-            host,
-            door,
+            host: seams.host,
+            door: seams.door,
+            tools: seams.tools,
             settings,
             fleet: desired.fleet.clone(),
             events,

@@ -2,14 +2,15 @@
 
 use std::{io::BufRead as _, time::Duration};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use lxc_layers::{
     event::{Event, Events, Layer},
-    execute::{self, Inside, Layers, Limits, Outcome as Of, Report, Settings},
+    execute::{self, Inside, Layers, Limits, Outcome as Of, Report, Seams, Settings},
     guest::OperatorKey,
     ledger::Lock,
     plan::Plan,
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Outcome, plan};
 use crate::{
@@ -63,9 +64,21 @@ pub(crate) async fn apply(args: &ApplyArgs, environment: &Environment, output: &
         inside,
         ..settings(&fleet)
     };
-    let door = execute::ssh_door();
-    let done = execute::execute(host, door, desired, &plan, settings, events).await?;
+    let work = execute::execute(Seams::real(host), desired, &plan, settings, events);
+    let done = unless_interrupted(work).await??;
     finish(Some(&done), output)
+}
+
+/// Works until somebody interrupts it; then the programs that run for it are stopped with it.
+async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    let mut terminated = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    tokio::select! {
+        done = work => return Ok(done),
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
+    }
+    let error = anyhow!("interrupted; what was begun may be half done");
+    Err(Failure::new(Code::Failed, error).hint("apply again: it looks first at what has happened already"))
 }
 
 /// Takes the fleet's lock.

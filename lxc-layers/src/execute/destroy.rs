@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Error, Limits, Run, Settings, settle::Subject, ssh_door};
+use super::{Error, Limits, Run, Seams, Settings, settle::Subject};
 use crate::{
     event::{Events, Layer},
     host::{Act, Host, Place},
@@ -33,7 +33,7 @@ pub async fn destroy(
     settings: Settings,
     events: Events,
 ) -> Result<Destroyed, Error> {
-    let run = Run::begin(host, ssh_door(), desired, "destroy", settings, events)?;
+    let run = Run::begin(Seams::real(host), desired, "destroy", settings, events)?;
     let place = run.place_of(container).await?;
     let Some(place) = place else {
         return Ok(Destroyed::WasAbsent);

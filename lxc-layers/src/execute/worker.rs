@@ -13,7 +13,7 @@ use crate::{
     guest::Guest,
     host::{Act, Place},
     plan::{Action, ContainerPlan},
-    provision::{self, Job, Mode},
+    provision::{Job, Mode},
     resolve::{Container, Step as Provisioning, Template},
 };
 
@@ -253,7 +253,7 @@ impl<'a> Worker<'a> {
             redactor: &run.settings.redactor,
             on_line: &on_line,
         };
-        let provisioner = provision::provisioner(&step.provisioner);
+        let provisioner = (run.tools)(&step.provisioner);
         self.journalled(step, async {
             let ran = provisioner.run(&job, Mode::Apply).await;
             ran.map(drop).map_err(|source| Error::Provision {

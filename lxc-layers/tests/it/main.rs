@@ -1,6 +1,7 @@
 //! The layers from outside, one file a feature.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+mod conversations;
 mod corpus;
 mod diagnostics;
 mod examples;
@@ -11,3 +12,4 @@ mod properties;
 mod provisioners;
 mod refusals;
 mod support;
+mod worlds;

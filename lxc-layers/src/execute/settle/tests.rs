@@ -12,7 +12,7 @@ use mockall::predicate::always;
 use super::*;
 use crate::{
     event::Events,
-    execute::{Inside, Layers, Limits, Settings, ssh_door},
+    execute::{Inside, Layers, Limits, Seams, Settings},
     host::{MockHost, TaskId},
     ledger::{Journal, journal::unfinished},
     plan::{GuestConfig, Marker},
@@ -50,8 +50,7 @@ fn scene(host: MockHost) -> Scene {
         containers: Vec::new(),
     };
     let run = Run::begin(
-        Arc::new(host),
-        ssh_door(),
+        Seams::real(Arc::new(host)),
         &desired,
         "apply",
         settings,

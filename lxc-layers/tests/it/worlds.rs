@@ -1,0 +1,290 @@
+//! A simulated node for conversations, and everything that an apply needs beside it.
+
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use lxc_layers::{
+    event::{Event, Events},
+    execute::{self, Inside, Layers, Limits, Report, Seams, Settings},
+    guest::{Error, Guest, HostKey, Invocation, OperatorKey, Parcel},
+    host::{Host, ProxmoxHost},
+    ledger::Provenance,
+    observe::observe,
+    plan::{Identity, Plan, plan},
+    process::{Finished, OnLine},
+    provision::{self, Job, Mode, Outcome, Provisioner},
+    redact::Redactor,
+    resolve::Desired,
+};
+use proxmox_api::{Client, Method, RetryPolicy, Tls};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::{
+    node::{Node, NodeOptions},
+    pve::{Fault, Setup, Timing},
+};
+
+/// The host key that every guest of these worlds shows.
+const HOST_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+
+/// What runs inside the guests: each step by container and id, in the order in which it ran.
+#[derive(Debug, Default)]
+pub(crate) struct Insides {
+    pub(crate) ran: Mutex<Vec<String>>,
+    /// Containers whose provisioners fail.
+    pub(crate) broken: Mutex<Vec<String>>,
+    working: AtomicUsize,
+    pub(crate) most_at_once: AtomicUsize,
+}
+
+/// A simulated node with an operator in front of it.
+pub(crate) struct World {
+    pub(crate) node: Node,
+    pub(crate) inside: Arc<Insides>,
+    pub(crate) state: TempDir,
+    pub(crate) told: Arc<Mutex<Vec<Event>>>,
+    pub(crate) parallel: usize,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let setup = Setup {
+            node: "pve".to_owned(),
+            timing: Timing::Instant,
+            slow_refusals: false,
+            templates: vec![("debian-12.tar.zst".to_owned(), 1 << 20)],
+            ..Setup::with_fresh_secrets()
+        };
+        let options = NodeOptions {
+            setup,
+            ..NodeOptions::default()
+        };
+        Self {
+            node: Node::start(options).await.unwrap(),
+            inside: Arc::default(),
+            state: tempfile::tempdir().unwrap(),
+            told: Arc::default(),
+            parallel: 4,
+        }
+    }
+
+    /// The node as root with a password sees it, who may do everything.
+    pub(crate) fn host(&self) -> Arc<dyn Host> {
+        Arc::new(ProxmoxHost::new(self.client(), Identity::Root))
+    }
+
+    fn client(&self) -> Client {
+        let client = Client::builder(self.node.url())
+            .password("root@pam".parse().unwrap(), self.node.root_password())
+            .tls(Tls::Pinned(self.node.fingerprint().parse().unwrap()))
+            .retry(RetryPolicy {
+                pause: Duration::from_millis(5),
+                ..RetryPolicy::default()
+            });
+        client.build().unwrap()
+    }
+
+    /// How many guests the node was made to make, by its own list of tasks.
+    pub(crate) async fn creates(&self) -> usize {
+        let query = json!({"source": "all", "typefilter": "vzcreate", "limit": 1000});
+        let tasks: Vec<Value> = self
+            .client()
+            .call(Method::Get, "/nodes/pve/tasks", &query)
+            .await
+            .unwrap();
+        tasks.len()
+    }
+
+    pub(crate) async fn plan(&self, desired: &Desired) -> Plan {
+        let observed = observe(&*self.host(), desired, Duration::from_secs(20)).await;
+        plan(desired, &observed.unwrap())
+    }
+
+    /// Plans and applies, all layers.
+    pub(crate) async fn apply(&self, desired: &Desired) -> Result<Report, execute::Error> {
+        self.apply_layers(desired, Layers::All).await
+    }
+
+    pub(crate) async fn apply_layers(
+        &self,
+        desired: &Desired,
+        layers: Layers,
+    ) -> Result<Report, execute::Error> {
+        let host = self.host();
+        let observed = observe(&*host, desired, Duration::from_secs(20))
+            .await
+            .map_err(|source| execute::Error::Host {
+                doing: "observing".to_owned(),
+                source,
+            })?;
+        let plan = plan(desired, &observed);
+        self.execute(host, desired, &plan, layers).await
+    }
+
+    pub(crate) async fn execute(
+        &self,
+        host: Arc<dyn Host>,
+        desired: &Desired,
+        plan: &Plan,
+        layers: Layers,
+    ) -> Result<Report, execute::Error> {
+        let door_inside = Arc::clone(&self.inside);
+        let tools_inside = Arc::clone(&self.inside);
+        let seams = Seams {
+            host,
+            door: Arc::new(move |target, _pinned, _redactor| {
+                Arc::new(Sketch {
+                    name: target.name,
+                    inside: Arc::clone(&door_inside),
+                })
+            }),
+            tools: Arc::new(move |_tool| {
+                Box::new(Pretender {
+                    inside: Arc::clone(&tools_inside),
+                })
+            }),
+        };
+        let told = Arc::clone(&self.told);
+        let events = Events::to(move |event| told.lock().unwrap().push(event));
+        execute::execute(seams, desired, plan, self.settings(layers), events).await
+    }
+
+    pub(crate) fn settings(&self, layers: Layers) -> Settings {
+        Settings {
+            root: self.state.path().to_owned(),
+            state: self.state.path().join(".proxmox-ci"),
+            key: Some(OperatorKey {
+                path: "/nonexistent/key".into(),
+                public: HOST_KEY.to_owned(),
+            }),
+            layers,
+            parallel: NonZeroUsize::new(self.parallel).unwrap(),
+            inside: Inside::Enter,
+            limits: Limits {
+                busy: Duration::from_secs(3),
+                ..Limits::default()
+            },
+            provenance: Provenance::default(),
+            redactor: Redactor::default(),
+        }
+    }
+
+    pub(crate) fn fault(&self, fault: Value) {
+        let fault: Fault = serde_json::from_value(fault).unwrap();
+        self.node.desk().world().add_fault(fault);
+    }
+
+    pub(crate) fn forgive(&self) {
+        self.node.desk().world().clear_faults();
+    }
+
+    /// `METHOD path` of everything that was asked so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let exchanges = self.node.journal().exchanges();
+        let word = |exchange: &Value| {
+            let request = exchange.get("request").unwrap_or(exchange);
+            let text = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
+            format!("{} {}", text("method"), text("path"))
+        };
+        exchanges.iter().map(word).collect()
+    }
+
+    /// How many requests so far were made with this method on a path that ends so.
+    pub(crate) fn count(&self, method: &str, ending: &str) -> usize {
+        let asked = self.asked();
+        let fits = |line: &&String| line.starts_with(method) && line.ends_with(ending);
+        asked.iter().filter(fits).count()
+    }
+
+    pub(crate) fn ran(&self) -> Vec<String> {
+        self.inside.ran.lock().unwrap().clone()
+    }
+
+    pub(crate) fn state(&self) -> &Path {
+        self.state.path()
+    }
+}
+
+/// A guest that takes everything it is asked for done.
+struct Sketch {
+    name: String,
+    inside: Arc<Insides>,
+}
+
+#[async_trait]
+impl Guest for Sketch {
+    async fn first_contact(&self, _limit: Duration) -> Result<Option<HostKey>, Error> {
+        Ok(Some(HOST_KEY.parse().unwrap()))
+    }
+
+    async fn wait_reachable(&self, _limit: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn run<'a>(
+        &self,
+        invocation: Invocation,
+        _on_line: OnLine<'a>,
+    ) -> Result<Finished, Error> {
+        let script = invocation.argv.join(" ");
+        let word = if script.contains("is-system-running") {
+            "gate"
+        } else {
+            "health"
+        };
+        let mut ran = self.inside.ran.lock().unwrap();
+        ran.push(format!("{} {word}", self.name));
+        Ok(Finished {
+            code: 0,
+            stdout: b"running\n".to_vec(),
+            tail: Vec::new(),
+        })
+    }
+
+    async fn send(&self, _files: Vec<Parcel>, _directory: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn fetch(&self, _path: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(None)
+    }
+
+    fn inventory(&self) -> Result<BTreeMap<String, String>, Error> {
+        Ok(BTreeMap::new())
+    }
+}
+
+/// A provisioner that only writes down that it ran.
+struct Pretender {
+    inside: Arc<Insides>,
+}
+
+#[async_trait]
+impl Provisioner for Pretender {
+    async fn run<'a>(&self, job: &Job<'a>, _mode: Mode) -> Result<Outcome, provision::Error> {
+        let now = self.inside.working.fetch_add(1, Ordering::SeqCst) + 1;
+        self.inside.most_at_once.fetch_max(now, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        self.inside.working.fetch_sub(1, Ordering::SeqCst);
+        let line = format!("{} {}", job.container, job.step.id);
+        self.inside.ran.lock().unwrap().push(line);
+        let broken = self.inside.broken.lock().unwrap();
+        if broken.iter().any(|name| name == job.container) {
+            return Err(provision::Error::Missing {
+                program: "ansible-playbook",
+                place: "on this machine",
+            });
+        }
+        Ok(Outcome::Ran)
+    }
+}
