@@ -78,7 +78,8 @@ async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Failu
         _ = terminated.recv() => {}
     }
     let error = anyhow!("interrupted; what was begun may be half done");
-    Err(Failure::new(Code::Failed, error).hint("apply again: it looks first at what has happened already"))
+    Err(Failure::new(Code::Failed, error)
+        .hint("apply again: it looks first at what has happened already"))
 }
 
 /// Takes the fleet's lock.

@@ -30,7 +30,10 @@ fn accepted_creates(scene: &Scene) -> usize {
 
 async fn killed_at(point: usize) -> Scene {
     let scene = Scene::new().await;
-    let mut child = scene.command(&["apply", "--yes", "--quiet"]).spawn().unwrap();
+    let mut child = scene
+        .command(&["apply", "--yes", "--quiet"])
+        .spawn()
+        .unwrap();
     let mut look = tokio::time::interval(Duration::from_millis(1));
     while scene.journal().len() < point && child.try_wait().unwrap().is_none() {
         look.tick().await;
@@ -43,14 +46,30 @@ async fn killed_at(point: usize) -> Scene {
 async fn continued(point: usize, undisturbed: &[String]) {
     let scene = killed_at(point).await;
     let output = scene.run(&["apply", "--yes", "--quiet"]).await;
-    assert_eq!(output.status.code(), Some(0), "point {point}: {}", scene.told(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "point {point}: {}",
+        scene.told(&output)
+    );
     assert_eq!(end_state(&scene).await, undisturbed, "point {point}");
     assert_eq!(accepted_creates(&scene), 2, "point {point}");
     let plan = scene.run(&["plan", "--detailed-exitcode"]).await;
-    assert_eq!(plan.status.code(), Some(0), "point {point}: {}", scene.told(&plan));
-    for (address, steps) in [("10.77.0.111", &["base"][..]), ("10.77.0.112", &["base", "script"])] {
+    assert_eq!(
+        plan.status.code(),
+        Some(0),
+        "point {point}: {}",
+        scene.told(&plan)
+    );
+    for (address, steps) in [
+        ("10.77.0.111", &["base"][..]),
+        ("10.77.0.112", &["base", "script"]),
+    ] {
         let ran = scene.ran(address);
-        assert!(steps.iter().all(|step| ran.iter().any(|it| it == step)), "point {point}: {ran:?}");
+        assert!(
+            steps.iter().all(|step| ran.iter().any(|it| it == step)),
+            "point {point}: {ran:?}"
+        );
     }
 }
 
@@ -60,7 +79,10 @@ async fn a_run_that_was_killed_anywhere_is_continued_to_the_same_end() {
         let scene = Scene::new().await;
         let output = scene.run(&["apply", "--yes", "--quiet"]).await;
         assert_eq!(output.status.code(), Some(0), "{}", scene.told(&output));
-        assert!(scene.journal().len() > 28, "the points are spread over the whole run");
+        assert!(
+            scene.journal().len() > 28,
+            "the points are spread over the whole run"
+        );
         end_state(&scene).await
     };
     for points in POINTS.chunks(4) {

@@ -31,14 +31,29 @@ async fn a_layer_with_the_hash_of_the_plan_is_applied_and_with_another_refused()
     let plan: serde_json::Value = serde_json::from_slice(&first.stdout).unwrap();
     let hash = plan["hashes"]["container-default"].as_str().unwrap();
     let wrong = "0".repeat(64);
-    let layer = ["apply", "--yes", "--quiet", "--layer", "container-default", "--expect"];
+    let layer = [
+        "apply",
+        "--yes",
+        "--quiet",
+        "--layer",
+        "container-default",
+        "--expect",
+    ];
     let refused = scene.run(&[&layer[..], &[&wrong]].concat()).await;
     assert_eq!(refused.status.code(), Some(4));
     assert!(scene.journal().is_empty(), "nothing was begun");
     let applied = scene.run(&[&layer[..], &[hash]].concat()).await;
     assert_eq!(applied.status.code(), Some(0), "{}", scene.told(&applied));
     let hash = plan["hashes"]["container-configuration"].as_str().unwrap();
-    let last = ["apply", "--yes", "--quiet", "--layer", "container-configuration", "--expect", hash];
+    let last = [
+        "apply",
+        "--yes",
+        "--quiet",
+        "--layer",
+        "container-configuration",
+        "--expect",
+        hash,
+    ];
     let applied = scene.run(&last).await;
     assert_eq!(applied.status.code(), Some(0), "{}", scene.told(&applied));
     assert_eq!(scene.ran("10.77.0.112"), ["base", "script"]);
@@ -73,17 +88,34 @@ async fn what_is_wrong_with_the_connection_is_told() {
     let scene = Scene::new().await;
     let pin = "AB:".repeat(31) + "AB";
     let untrusted = scene.run(&["plan", "--fingerprint", &pin]).await;
-    assert_eq!(untrusted.status.code(), Some(76), "{}", scene.told(&untrusted));
-    assert!(scene.told(&untrusted).contains("FINGERPRINT"), "{}", scene.told(&untrusted));
-    scene.write("wrong.local.txt", "root@pam!ci=00000000-0000-0000-0000-000000000000\n", 0o600);
+    assert_eq!(
+        untrusted.status.code(),
+        Some(76),
+        "{}",
+        scene.told(&untrusted)
+    );
+    assert!(
+        scene.told(&untrusted).contains("FINGERPRINT"),
+        "{}",
+        scene.told(&untrusted)
+    );
+    scene.write(
+        "wrong.local.txt",
+        "root@pam!ci=00000000-0000-0000-0000-000000000000\n",
+        0o600,
+    );
     let wrong = scene.fleet().join("wrong.local.txt");
-    let denied = scene.run(&["plan", "--token-file", wrong.to_str().unwrap()]).await;
+    let denied = scene
+        .run(&["plan", "--token-file", wrong.to_str().unwrap()])
+        .await;
     assert_snapshot!("wrong_token", scene.told(&denied));
     let away = scene.run(&["plan", "--url", "https://127.0.0.1:1"]).await;
     assert_eq!(away.status.code(), Some(69), "{}", scene.told(&away));
     scene.write("open.local.txt", &scene.node.root_token(), 0o644);
     let open = scene.fleet().join("open.local.txt");
-    let readable = scene.run(&["plan", "--token-file", open.to_str().unwrap()]).await;
+    let readable = scene
+        .run(&["plan", "--token-file", open.to_str().unwrap()])
+        .await;
     assert_snapshot!("readable_token", scene.told(&readable));
     fs::remove_file(scene.fleet().join("fleet.local.toml")).unwrap();
     let unset = scene.run(&["plan"]).await;
@@ -107,13 +139,22 @@ async fn destroy_takes_one_container_of_ours_and_says_when_there_is_none() {
     let scene = Scene::new().await;
     scene.run(&["apply", "--yes", "--quiet"]).await;
     let gone = scene.run(&["destroy", "app", "--yes", "--quiet"]).await;
-    assert_eq!(scene.told(&gone), "exit: 0\n--- stdout\n`app` destroyed\n--- stderr\n");
+    assert_eq!(
+        scene.told(&gone),
+        "exit: 0\n--- stdout\n`app` destroyed\n--- stderr\n"
+    );
     let again = scene.run(&["destroy", "app", "--yes", "--quiet"]).await;
-    assert_eq!(scene.told(&again), "exit: 0\n--- stdout\n`app` was not there\n--- stderr\n");
+    assert_eq!(
+        scene.told(&again),
+        "exit: 0\n--- stdout\n`app` was not there\n--- stderr\n"
+    );
     let plan = scene.run(&["plan", "--json"]).await;
     let plan: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
     let text = plan.to_string();
-    assert!(text.contains("\"app\"") && text.contains("create"), "{text}");
+    assert!(
+        text.contains("\"app\"") && text.contains("create"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -128,7 +169,10 @@ async fn two_runs_at_once_do_not_meet() {
         assert_eq!(output.status.code(), Some(0), "{}", scene.told(&output));
         told += &scene.told(&output);
     }
-    assert!(told.contains("waiting for another run: `apply`, process"), "{told}");
+    assert!(
+        told.contains("waiting for another run: `apply`, process"),
+        "{told}"
+    );
     assert_eq!(scene.ran("10.77.0.112"), ["base", "script"]);
 }
 
@@ -137,7 +181,12 @@ async fn no_secret_is_seen() {
     let scene = Scene::new().await;
     let token = scene.node.root_token();
     let secret = token.split('=').nth(1).unwrap();
-    for args in [&["apply", "--yes"][..], &["plan", "--json"], &["status", "--json"], &["config", "--explain", "app"]] {
+    for args in [
+        &["apply", "--yes"][..],
+        &["plan", "--json"],
+        &["status", "--json"],
+        &["config", "--explain", "app"],
+    ] {
         let output = scene.run(args).await;
         let told = scene.told(&output);
         assert!(!told.contains(CANARY) && !told.contains(secret), "{told}");

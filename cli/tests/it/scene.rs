@@ -125,7 +125,10 @@ impl Scene {
     /// What ran in a guest, step by step.
     pub(crate) fn ran(&self, address: &str) -> Vec<String> {
         let text = fs::read_to_string(self.guests().join(address).join("ran"));
-        text.unwrap_or_default().lines().map(str::to_owned).collect()
+        text.unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     /// What is said, with what differs from run to run made the same.

@@ -6,6 +6,7 @@ mod corpus;
 mod diagnostics;
 mod examples;
 mod fleets;
+mod generated;
 mod model;
 mod planning;
 mod properties;

@@ -12,8 +12,8 @@ use crate::model::{apply, empty};
 
 /// A container as lines of `config.env`, by key, and whether it has a script.
 #[derive(Clone, Debug)]
-struct Written {
-    lines: Vec<(&'static str, String)>,
+pub(crate) struct Written {
+    pub(crate) lines: Vec<(&'static str, String)>,
     script: bool,
     waits: bool,
 }
@@ -92,7 +92,7 @@ fn line() -> impl Strategy<Value = (&'static str, String)> {
     ]
 }
 
-fn written() -> impl Strategy<Value = Written> {
+pub(crate) fn written() -> impl Strategy<Value = Written> {
     (vec(line(), 0..8), any::<bool>(), any::<bool>()).prop_map(|(mut lines, script, waits)| {
         // The first of each key: a key is written once.
         let mut seen = Vec::new();
@@ -110,7 +110,7 @@ fn written() -> impl Strategy<Value = Written> {
     })
 }
 
-fn fleet_of(containers: &[Written]) -> Tree {
+pub(crate) fn fleet_of(containers: &[Written]) -> Tree {
     let text = |number: usize, container: &Written| {
         let mut text = format!("ID={}\n", 110 + number);
         if container.waits && number > 0 {

@@ -5,7 +5,7 @@ use std::{
     num::NonZeroUsize,
     path::Path,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{
     node::{Node, NodeOptions},
-    pve::{Fault, Setup, Timing},
+    pve::{Fault, FaultKind, Moment, Phase, Setup, Timing},
 };
 
 /// The host key that every guest of these worlds shows.
@@ -50,27 +50,73 @@ pub(crate) struct Insides {
 /// A simulated node with an operator in front of it.
 pub(crate) struct World {
     pub(crate) node: Node,
+    setup: Setup,
+    client: OnceLock<Client>,
     pub(crate) inside: Arc<Insides>,
     pub(crate) state: TempDir,
     pub(crate) told: Arc<Mutex<Vec<Event>>>,
     pub(crate) parallel: usize,
 }
 
+/// A fault that strikes requests which match, without end.
+pub(crate) fn fault(method: Option<&str>, path: Option<&str>, kind: FaultKind) -> Fault {
+    Fault {
+        method: method.map(str::to_owned),
+        path: path.map(str::to_owned),
+        nth: None,
+        probability: 1.0,
+        phase: Phase::Before,
+        kind,
+        times: None,
+        seen: 0,
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(vec![("debian-12.tar.zst".to_owned(), 1 << 20)]).await
+    }
+
+    /// A world without a template: there is the catalogue.
+    pub(crate) async fn without_template() -> Self {
+        Self::with(Vec::new()).await
+    }
+
+    /// Everything on the node is forgotten; the storages and pools of generated fleets are there.
+    pub(crate) async fn start_over(&self) {
+        *self.node.desk().world() = testkit::pve::World::new(&self.setup, Moment::now());
+        let storages = ["fast", "local-lvm"].map(|name| {
+            let path = format!("/srv/{name}");
+            let storage =
+                json!({"storage": name, "type": "dir", "path": path, "content": "rootdir,images"});
+            ("/storage", storage)
+        });
+        let pools = ["lab", "staging", "edited"].map(|name| ("/pools", json!({"poolid": name})));
+        for (path, parameters) in storages.into_iter().chain(pools) {
+            let made = self
+                .client()
+                .call::<Value>(Method::Post, path, &parameters)
+                .await;
+            made.unwrap();
+        }
+    }
+
+    async fn with(templates: Vec<(String, u64)>) -> Self {
         let setup = Setup {
             node: "pve".to_owned(),
             timing: Timing::Instant,
             slow_refusals: false,
-            templates: vec![("debian-12.tar.zst".to_owned(), 1 << 20)],
+            templates,
             ..Setup::with_fresh_secrets()
         };
         let options = NodeOptions {
-            setup,
+            setup: setup.clone(),
             ..NodeOptions::default()
         };
         Self {
             node: Node::start(options).await.unwrap(),
+            setup,
+            client: OnceLock::new(),
             inside: Arc::default(),
             state: tempfile::tempdir().unwrap(),
             told: Arc::default(),
@@ -83,7 +129,12 @@ impl World {
         Arc::new(ProxmoxHost::new(self.client(), Identity::Root))
     }
 
+    /// One client for all conversations: a login and a handshake each would be most of their time.
     fn client(&self) -> Client {
+        self.client.get_or_init(|| self.new_client()).clone()
+    }
+
+    fn new_client(&self) -> Client {
         let client = Client::builder(self.node.url())
             .password("root@pam".parse().unwrap(), self.node.root_password())
             .tls(Tls::Pinned(self.node.fingerprint().parse().unwrap()))
@@ -179,8 +230,7 @@ impl World {
         }
     }
 
-    pub(crate) fn fault(&self, fault: Value) {
-        let fault: Fault = serde_json::from_value(fault).unwrap();
+    pub(crate) fn fault(&self, fault: Fault) {
         self.node.desk().world().add_fault(fault);
     }
 
