@@ -40,6 +40,9 @@ pub(crate) struct Shared {
 pub(crate) trait Refresh: std::fmt::Debug + Send + Sync {
     /// Brings one guest up to date.
     async fn refresh(&self, vmid: u32);
+
+    /// Waits until the changes of one running guest are true.
+    async fn settle(&self, vmid: u32);
 }
 
 /// Accepts connections until told to stop.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Mutex as Turn, watch};
+use tokio::sync::{Mutex as Turn, oneshot, watch};
 
 use super::GuestKind;
 use super::error::Error;
@@ -39,6 +39,7 @@ pub(super) fn attach(
         files: files.clone(),
         turns: Mutex::default(),
         seen: Mutex::default(),
+        changing: Mutex::default(),
     });
     let own = Arc::clone(&hands);
     desk.set_hands(move |effect| own.carry_out(effect));
@@ -46,6 +47,9 @@ pub(super) fn attach(
     tokio::spawn(watch_guests(Arc::clone(&hands), stop.clone()));
     Some(hands)
 }
+
+/// How long a change of a running guest may hold back its answer.
+const SETTLED: Duration = Duration::from_secs(10);
 
 /// Reads the state of all guests again and again.
 async fn watch_guests(hands: Arc<Hands>, mut stop: watch::Receiver<bool>) {
@@ -69,6 +73,8 @@ struct Hands {
     turns: Mutex<HashMap<u32, Arc<Turn<()>>>>,
     /// Processor time of a guest when it was last looked at.
     seen: Mutex<HashMap<u32, (Duration, Duration)>>,
+    /// Live changes that are being made.
+    changing: Mutex<HashMap<u32, Vec<oneshot::Receiver<()>>>>,
 }
 
 impl Hands {
@@ -83,9 +89,24 @@ impl Hands {
             Effect::Discard { volume } => self.files.discard(&volume),
             Effect::Guest(job) => {
                 let own = Arc::clone(self);
-                tokio::spawn(async move { own.work(job).await });
+                let done = self.announce(&job);
+                tokio::spawn(async move {
+                    own.work(job).await;
+                    // Nobody may be waiting for it.
+                    let _ = done.send(());
+                });
             }
         }
+    }
+
+    /// Lets whoever changes a running guest wait until the change is true.
+    fn announce(&self, job: &Job) -> oneshot::Sender<()> {
+        let (done, wait) = oneshot::channel();
+        if let Action::Apply { vmid, .. } = job.action {
+            let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+            changing.entry(vmid).or_default().push(wait);
+        }
+        done
     }
 
     /// A file that could not be kept is no volume.
@@ -162,7 +183,21 @@ impl Hands {
                 vmid,
                 before,
                 after,
-            } => guests.apply(vmid, &before, &after).await.map(drop),
+            } => {
+                let applied = guests.apply(vmid, &before, &after).await?;
+                self.tell_refused(vmid, &applied.refused);
+                Ok(())
+            }
+        }
+    }
+
+    /// What could not be changed live stands in the cluster log.
+    fn tell_refused(&self, vmid: u32, refused: &BTreeMap<String, String>) {
+        if let Some(desk) = self.desk.upgrade() {
+            for (key, why) in refused {
+                desk.world()
+                    .note(&format!("CT {vmid}: {key} is not changed live: {why}"));
+            }
         }
     }
 
@@ -227,6 +262,17 @@ fn live(
 
 #[async_trait]
 impl Refresh for Hands {
+    async fn settle(&self, vmid: u32) {
+        let waiting = {
+            let mut changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+            changing.remove(&vmid).unwrap_or_default()
+        };
+        for wait in waiting {
+            // A change that takes longer is made nevertheless.
+            drop(tokio::time::timeout(SETTLED, wait).await);
+        }
+    }
+
     async fn refresh(&self, vmid: u32) {
         let (Some(guests), Some(desk)) = (&self.guests, self.desk.upgrade()) else {
             return;

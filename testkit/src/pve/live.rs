@@ -95,6 +95,11 @@ impl World {
         };
     }
 
+    /// A line of the cluster log about this machine.
+    pub fn note(&mut self, text: &str) {
+        self.log_event("root@pam", text);
+    }
+
     /// A volume whose file could not be kept.
     pub fn lose_volume(&mut self, volume: &str, reason: &str) {
         self.volumes.remove(volume);

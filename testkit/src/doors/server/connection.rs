@@ -179,7 +179,20 @@ async fn reply(request: hyper::Request<Incoming>, shared: &Shared) -> io::Result
     if let (Some(refresh), Some(vmid)) = (&shared.refresh, guest_asked_for(&asked)) {
         refresh.refresh(vmid).await;
     }
-    Ok(shared.desk.ask(&asked))
+    let reply = shared.desk.ask(&asked);
+    if let (Some(refresh), Some(vmid)) = (&shared.refresh, guest_changed(&asked)) {
+        refresh.settle(vmid).await;
+    }
+    Ok(reply)
+}
+
+/// The guest whose configuration a request changes.
+fn guest_changed(request: &Request) -> Option<u32> {
+    let (_, rest) = request.raw_path().split_once("/lxc/")?;
+    let vmid = rest
+        .strip_suffix("/config")
+        .filter(|_| request.method == "PUT")?;
+    vmid.parse().ok()
 }
 
 async fn read(mut body: Incoming) -> io::Result<Vec<u8>> {
