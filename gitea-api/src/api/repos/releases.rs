@@ -131,16 +131,14 @@ params! {
             tag_name: String,
             /// The branch or commit.
             target_commitish: String,
+            /// The title; an empty one is ignored.
+            name: String,
+            /// The text; an empty one is ignored, so it cannot be cleared.
+            body: String,
             /// Whether it is not published.
             draft: bool,
             /// Whether it is not meant for everybody.
             prerelease: bool,
-        }
-        patch {
-            /// The title.
-            name: String,
-            /// The text.
-            body: String,
         }
     }
 }
