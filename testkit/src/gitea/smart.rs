@@ -13,7 +13,7 @@ use super::world::{Repository, World};
 use super::{Gitea, Handled, permission};
 
 mod fetch;
-mod packet;
+pub mod packet;
 mod receive;
 mod report;
 mod verdict;

@@ -4,6 +4,7 @@
     reason = "a test may stop at the first thing that is missing"
 )]
 
+mod corpus;
 #[cfg(feature = "server")]
 mod gitea;
 #[cfg(feature = "server")]

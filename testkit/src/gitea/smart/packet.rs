@@ -4,13 +4,13 @@
 const PAYLOAD_MAX: usize = 65_516;
 
 /// One line; `None` is a flush.
-pub(super) type Packet<'b> = Option<&'b [u8]>;
+pub type Packet<'b> = Option<&'b [u8]>;
 
 /// Takes one line from the front of a body.
 ///
 /// Answers the line and what comes behind it, or `None` when there is no whole line.
 #[must_use]
-pub(super) fn split(body: &[u8]) -> Option<(Packet<'_>, &[u8])> {
+pub fn split(body: &[u8]) -> Option<(Packet<'_>, &[u8])> {
     let digits = std::str::from_utf8(body.get(..4)?).ok()?;
     let length = usize::from_str_radix(digits, 16)
         .ok()
@@ -24,7 +24,7 @@ pub(super) fn split(body: &[u8]) -> Option<(Packet<'_>, &[u8])> {
 
 /// One line, framed.
 #[must_use]
-pub(super) fn line(payload: &[u8]) -> Vec<u8> {
+pub fn line(payload: &[u8]) -> Vec<u8> {
     let mut framed = format!("{:04x}", payload.len() + 4).into_bytes();
     framed.extend_from_slice(payload);
     framed

@@ -63,7 +63,9 @@ fn what_decides_does_no_io() {
                 path.contains(&format!("src{name}.rs")) || path.contains(&format!("src{name}/"))
             })
     };
-    let words = ["async fn", ".await", "std::fs", "tokio::", "net::Tcp", "net::Udp"];
+    let words = [
+        "async fn", ".await", "std::fs", "tokio::", "net::Tcp", "net::Udp",
+    ];
     nothing(
         "does IO where values are computed",
         &uses(&words, |path| !pure(path)),

@@ -12,7 +12,7 @@ pub(in crate::gitea::workflow) fn write(node: &Node) -> String {
         Content::Sequence(items, Layout::Block) if !items.is_empty() => {
             writer.items(items, 0, Start::Here);
         }
-        _ => writer.inline(node, 0),
+        _ => writer.inline(node, 0, 0),
     }
     if !writer.out.ends_with('\n') {
         writer.out.push('\n');
@@ -66,7 +66,7 @@ impl Writer {
             }
             _ => {
                 self.out.push(' ');
-                self.inline(value, deeper(indent));
+                self.inline(value, indent, deeper(indent));
             }
         }
     }
@@ -84,15 +84,17 @@ impl Writer {
                 Content::Sequence(items, Layout::Block) if !items.is_empty() => {
                     self.items(items, indent + 2, Start::Here);
                 }
-                _ => self.inline(item, indent + 2),
+                _ => self.inline(item, indent, indent + 2),
             }
         }
     }
 
-    /// What fits behind a key or a dash; the lines of a block scalar begin at `indent`.
-    fn inline(&mut self, node: &Node, indent: usize) {
+    /// What fits behind a key or a dash at `parent`; the lines of a block scalar begin at `indent`.
+    fn inline(&mut self, node: &Node, parent: usize, indent: usize) {
         match &node.content {
-            Content::Scalar(text, style) => self.scalar(text, *style, Position::Block(indent)),
+            Content::Scalar(text, style) => {
+                self.scalar(text, *style, Position::Block { parent, indent })
+            }
             Content::Sequence(..) | Content::Mapping(..) => self.flow(node, Position::Flow),
         }
     }
@@ -163,13 +165,14 @@ impl Writer {
 
     /// A block scalar; a folded one is written literally, which means the same.
     fn literal(&mut self, text: &str, position: Position) {
-        let indent = match position {
-            Position::Block(indent) => indent,
-            Position::Flow | Position::Key => 0,
+        let (parent, indent) = match position {
+            Position::Block { parent, indent } => (parent, indent),
+            Position::Flow | Position::Key => (0, 0),
         };
         self.out.push('|');
         if text.starts_with([' ', '\n']) {
-            self.out.push('4');
+            // The real server always says 4 here, which is wrong in a step.
+            self.out.push_str(&(indent - parent).to_string());
         }
         if !text.ends_with('\n') {
             self.out.push('-');
@@ -190,8 +193,13 @@ impl Writer {
 /// Where a scalar stands, which limits how it may be written.
 #[derive(Clone, Copy)]
 enum Position {
-    /// Behind a key or a dash; its lines would begin at this column.
-    Block(usize),
+    /// Behind a key or a dash.
+    Block {
+        /// The column of what it belongs to.
+        parent: usize,
+        /// The column at which its lines would begin.
+        indent: usize,
+    },
     /// Between brackets.
     Flow,
     /// Before a colon.
@@ -201,7 +209,7 @@ enum Position {
 /// The style that is wanted, or the next one that can hold the text.
 fn possible(text: &str, wanted: Style, position: Position) -> Style {
     let looks = Looks::of(text);
-    let block = matches!(position, Position::Block(_));
+    let block = matches!(position, Position::Block { .. });
     let mut style = match wanted {
         Style::Literal | Style::Folded if !block || !looks.block_allowed => Style::Double,
         other => other,

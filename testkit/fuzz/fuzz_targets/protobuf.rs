@@ -1,0 +1,7 @@
+//! Fuzzes what reads `protobuf`.
+#![no_main]
+
+#[path = "../parsers.rs"]
+mod parsers;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| parsers::parse("protobuf", data));
