@@ -153,10 +153,10 @@ async fn connection(stream: TcpStream, door: &Arc<Door>, stopped: watch::Receive
     let local = stream.local_addr().ok();
     match &door.acceptor {
         Some(acceptor) => {
-            match tokio::time::timeout(HEAD_WITHIN, acceptor.0.accept(stream)).await {
-                Ok(Ok(stream)) => talk(stream, door, local, stopped).await,
-                // Whoever does not speak TLS in time is not answered.
-                Ok(Err(_)) | Err(_) => {}
+            let accepted = tokio::time::timeout(HEAD_WITHIN, acceptor.0.accept(stream)).await;
+            // Whoever does not speak TLS in time is not answered.
+            if let Ok(Ok(stream)) = accepted {
+                talk(stream, door, local, stopped).await;
             }
         }
         None => talk(stream, door, local, stopped).await,

@@ -88,7 +88,7 @@ pub const ZERO: &str = "0001-01-01T00:00:00Z";
 #[must_use]
 pub fn parse(text: &str) -> Option<(i64, i32)> {
     let parsed =
-        jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%:z", &text.replace('Z', "+00:00")).ok()?;
+        jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%:z", text.replace('Z', "+00:00")).ok()?;
     let offset = parsed.offset()?;
     let at = parsed.to_timestamp().ok()?;
     Some((at.as_second(), offset.seconds() / 60))

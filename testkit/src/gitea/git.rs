@@ -143,7 +143,7 @@ impl Git {
         }
         let object = match object::read_loose(&self.folder(repo), id)? {
             Some(object) => object,
-            None => self.from_pack(repo, id)?,
+            None => self.packed(repo, id)?,
         };
         self.shared
             .cache
@@ -376,7 +376,7 @@ impl Git {
         let _ = std::fs::remove_dir_all(self.folder(repo));
     }
 
-    fn from_pack(&self, repo: i64, id: &str) -> Result<Object, Error> {
+    fn packed(&self, repo: i64, id: &str) -> Result<Object, Error> {
         let batch = self
             .shared
             .batches

@@ -50,16 +50,13 @@ pub(crate) fn door(gitea: &Gitea, call: &Call) -> Option<Handled> {
     if !known {
         return None;
     }
-    let doer = match gitea.authenticate(&auth::shown(call)) {
-        Ok(Some(doer)) => doer,
-        Ok(None) | Err(_) => {
-            let asked = Reply::text(401, "Sign in with your name and password.\n");
-            return Some(
-                asked
-                    .with_header("www-authenticate", "Basic realm=\"Gitea\"")
-                    .into(),
-            );
-        }
+    let Ok(Some(doer)) = gitea.authenticate(&auth::shown(call)) else {
+        let asked = Reply::text(401, "Sign in with your name and password.\n");
+        return Some(
+            asked
+                .with_header("www-authenticate", "Basic realm=\"Gitea\"")
+                .into(),
+        );
     };
     Some(
         gitea

@@ -177,6 +177,7 @@ pub(crate) fn remove(world: &mut World, id: i64, doer: i64, effects: &mut Effect
     world.collaborators.remove_group(id);
     world.deploy_keys.remove_group(id);
     world.tag_protections.remove_group(id);
+    world.issues.remove_group(id);
     world.repo_redirects.remove_group(id);
     world.references.remove(id);
     let forks: Vec<i64> = world

@@ -78,15 +78,10 @@ fn touch(world: &mut World, git: &Git, repo: i64, step: &Move) {
         .unwrap_or_default();
     let head = world.repos.update(repo, |found| {
         found.updated = now;
-        let Some(branch) = step
-            .name
-            .strip_prefix("refs/heads/")
-            .filter(|_| !is_zero(&step.to) && found.empty)
-        else {
-            return None;
-        };
+        let branch = step.name.strip_prefix("refs/heads/");
+        let branch = branch.filter(|_| !is_zero(&step.to) && found.empty)?;
         found.empty = false;
-        if branches.iter().any(|have| *have == found.default_branch) {
+        if branches.contains(&found.default_branch) {
             return None;
         }
         branch.clone_into(&mut found.default_branch);

@@ -124,11 +124,13 @@ impl<T: Row> Table<T> {
     }
 
     /// All rows, oldest first.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (i64, &T)> {
         self.rows.iter().map(|(id, row)| (*id, row))
     }
 
     /// The rows of one group ([`Row::group`]), oldest first.
+    #[must_use]
     pub fn of(&self, group: i64) -> impl DoubleEndedIterator<Item = (i64, &T)> {
         let ids = self.groups.get(&group);
         ids.into_iter()

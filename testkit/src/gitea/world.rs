@@ -12,7 +12,7 @@ mod project;
 
 pub use account::{EmailAddress, Owner, OwnerKind, PublicKey, Redirect, Team, Token, Visibility};
 pub use project::{
-    Attachment, Collaborator, CommitStatus, DeployKey, MergeRules, References, Release,
+    Attachment, Collaborator, CommitStatus, DeployKey, Issue, MergeRules, References, Release,
     RepoRedirect, Repository, TagProtection, Transfer,
 };
 
@@ -55,6 +55,8 @@ pub struct World {
     pub attachments: Table<Attachment>,
     /// Rules that protect tags.
     pub tag_protections: Table<TagProtection>,
+    /// Issues.
+    pub issues: Table<Issue>,
     /// Workflows, runs, jobs, runners, secrets, variables.
     pub actions: ActionsState,
     /// Webhooks and their deliveries.
@@ -84,6 +86,7 @@ impl World {
             releases: Table::default(),
             attachments: Table::default(),
             tag_protections: Table::default(),
+            issues: Table::default(),
             actions: ActionsState::default(),
             hooks: HooksState::default(),
         }
@@ -107,6 +110,7 @@ impl World {
             &mut self.releases,
             &mut self.attachments,
             &mut self.tag_protections,
+            &mut self.issues,
         ];
         tables.extend(self.actions.tables());
         tables.extend(self.hooks.tables());

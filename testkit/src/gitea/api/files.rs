@@ -124,17 +124,7 @@ pub(crate) fn view(
         .map(|data| String::from_utf8_lossy(data).into_owned());
     let mut body = json!({ "name": name, "path": path, "sha": entry.id });
     if shown.commit {
-        let last = scene
-            .git
-            .last_change(scene.repo, at.commit, path)
-            .map_err(broken(scene))?;
-        let commit = scene.git.commit(scene.repo, &last).map_err(broken(scene))?;
-        body["last_commit_sha"] = json!(last);
-        body["last_committer_date"] = json!(rfc3339_in(
-            commit.committer.seconds,
-            commit.committer.offset
-        ));
-        body["last_author_date"] = json!(rfc3339_in(commit.author.seconds, commit.author.offset));
+        add_last_change(scene, at, path, &mut body)?;
     }
     let rest = json!({
         "type": kind,
@@ -153,6 +143,27 @@ pub(crate) fn view(
         body.extend(rest);
     }
     Ok(body)
+}
+
+/// Who changed an entry last, and when.
+fn add_last_change(
+    scene: &Scene<'_>,
+    at: &Found<'_>,
+    path: &str,
+    body: &mut Value,
+) -> Result<(), Reply> {
+    let last = scene
+        .git
+        .last_change(scene.repo, at.commit, path)
+        .map_err(broken(scene))?;
+    let commit = scene.git.commit(scene.repo, &last).map_err(broken(scene))?;
+    body["last_commit_sha"] = json!(last);
+    body["last_committer_date"] = json!(rfc3339_in(
+        commit.committer.seconds,
+        commit.committer.offset
+    ));
+    body["last_author_date"] = json!(rfc3339_in(commit.author.seconds, commit.author.offset));
+    Ok(())
 }
 
 fn escape_path(path: &str) -> String {

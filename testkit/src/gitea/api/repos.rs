@@ -158,7 +158,7 @@ fn view_with_parent(
         "forks_count": world.repos.iter().filter(|(_, other)| other.fork_of == Some(repo.id)).count(),
         "watchers_count": world.owners.iter().filter(|(_, user)| user.watching.contains(&repo.id)).count(),
         "branch_count": branches,
-        "open_issues_count": 0,
+        "open_issues_count": world.issues.of(repo.id).filter(|(_, issue)| issue.closed == 0).count(),
         "open_pr_counter": 0,
         "release_counter": world.releases.of(repo.id).filter(|(_, release)| !release.draft).count(),
         "default_branch": repo.default_branch,
@@ -176,6 +176,15 @@ fn view_with_parent(
         body["parent"] = view_with_parent(world, base, doer, parent, access, false);
     }
     add_units(&mut body, repo);
+    add_rest(&mut body, repo, internal);
+    if let Some(transfer) = &repo.transfer {
+        let person = |id| users::user_by_id(world, base, id, View::of(doer, id));
+        body["repo_transfer"] = json!({ "doer": person(transfer.doer), "recipient": person(transfer.recipient), "teams": transfer.teams });
+    }
+    body
+}
+
+fn add_rest(body: &mut Value, repo: &Repository, internal: bool) {
     let mirror_interval = repo
         .mirror
         .as_ref()
@@ -189,12 +198,7 @@ fn view_with_parent(
         "topics": repo.topics,
         "licenses": repo.licenses,
     });
-    merge(&mut body, rest);
-    if let Some(transfer) = &repo.transfer {
-        let person = |id| users::user_by_id(world, base, id, View::of(doer, id));
-        body["repo_transfer"] = json!({ "doer": person(transfer.doer), "recipient": person(transfer.recipient), "teams": transfer.teams });
-    }
-    body
+    merge(body, rest);
 }
 
 fn add_units(body: &mut Value, repo: &Repository) {

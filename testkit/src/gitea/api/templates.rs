@@ -193,7 +193,7 @@ fn spans(text: &str) -> String {
     let mut html = text.to_owned();
     for (mark, tag) in [("**", "strong"), ("`", "code")] {
         let parts: Vec<&str> = html.split(mark).collect();
-        if parts.len() % 2 == 0 {
+        if parts.len().is_multiple_of(2) {
             continue;
         }
         let wrapped = parts.iter().enumerate().map(|(at, part)| {

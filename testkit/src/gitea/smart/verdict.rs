@@ -31,7 +31,7 @@ pub(super) fn judge(
             return Verdict::None(text);
         }
     }
-    Verdict::Some(commands.iter().map(|command| update(command)).collect())
+    Verdict::Some(commands.iter().map(update).collect())
 }
 
 fn check(

@@ -195,6 +195,7 @@ impl References {
     }
 
     /// Names and ids below a prefix such as `refs/heads/`, without the prefix, in order.
+    #[must_use]
     pub fn below<'a>(
         &'a self,
         prefix: &'a str,
@@ -381,6 +382,45 @@ pub struct TagProtection {
 
 impl Row for TagProtection {
     const TABLE: &'static str = "tag_protection";
+    fn group(&self) -> i64 {
+        self.repo
+    }
+}
+
+/// An issue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issue {
+    /// Its id.
+    pub id: i64,
+    /// The repository.
+    pub repo: i64,
+    /// Its number within the repository.
+    pub index: i64,
+    /// Who opened it.
+    pub poster: i64,
+    /// `title`.
+    pub title: String,
+    /// `body`.
+    pub body: String,
+    /// `ref`.
+    pub reference: String,
+    /// Seconds since 1970; 0 when it is open.
+    pub closed: i64,
+    /// Seconds since 1970; 0 when it is never due.
+    pub due: i64,
+    /// `content_version`: counts changes of the body.
+    pub version: i64,
+    /// Seconds since 1970.
+    pub created: i64,
+    /// Seconds since 1970.
+    pub updated: i64,
+}
+
+impl Row for Issue {
+    const TABLE: &'static str = "issue";
+    fn index(&self) -> Option<String> {
+        Some(format!("{}/{}", self.repo, self.index))
+    }
     fn group(&self) -> i64 {
         self.repo
     }

@@ -367,11 +367,16 @@ fn commit(
         .transpose()
         .map_err(broken(scene))?;
     let tree = base.as_ref().map(|base| base.tree.as_str());
-    let mut edits = BTreeMap::new();
+    let mut work = Work {
+        scene,
+        tree,
+        edits: BTreeMap::new(),
+    };
     let mut files = Vec::new();
     for operation in operations {
-        files.push(apply(scene, tree, &mut edits, operation)?);
+        files.push(work.apply(operation)?);
     }
+    let edits = work.edits;
     let new_tree = scene
         .git
         .edit_tree(scene.repo, tree, &edits)
@@ -475,109 +480,121 @@ fn people(world: &World, scene: &Scene<'_>, body: &Body) -> (Person, Person) {
     )
 }
 
-fn apply(
-    scene: &Scene<'_>,
-    tree: Option<&str>,
-    edits: &mut BTreeMap<String, Edit>,
-    operation: &Operation,
-) -> Result<Option<String>, Reply> {
-    let path = checked(&operation.path)?;
-    let from = checked(&operation.from)?;
-    let entry = |path: &str| {
-        tree.map_or(Ok(None), |tree| scene.git.entry(scene.repo, tree, path))
-            .map_err(broken(scene))
-    };
-    let missing = |path: &str| {
-        Reply::error(
-            404,
-            format!("object does not exist [id: , rel_path: {path}]"),
-        )
-    };
-    let taken = |path: &str| {
-        Reply::error(
-            422,
-            format!("repository file already exists [path: {path}]"),
-        )
-    };
-    let is_new = |entry: &Option<TreeEntry>| {
-        entry.is_none() && !matches!(edits.get(&path), Some(Edit::Put { .. }))
-    };
-    match operation.word.as_str() {
-        "delete" => {
-            let found = entry(&path)?.ok_or_else(|| missing(&path))?;
-            check_sha(&found, &operation.sha)?;
-            edits.insert(path, Edit::Remove);
+/// Files that change, and where they are looked for.
+struct Work<'w, 's> {
+    scene: &'w Scene<'s>,
+    tree: Option<&'w str>,
+    edits: BTreeMap<String, Edit>,
+}
+
+impl Work<'_, '_> {
+    fn entry(&self, path: &str) -> Result<Option<TreeEntry>, Reply> {
+        let Some(tree) = self.tree else {
             return Ok(None);
-        }
-        "create" => {
-            check_way(scene, tree, &path)?;
-            if !is_new(&entry(&path)?) {
-                return Err(taken(&path));
-            }
-            put(
-                scene,
-                edits,
-                &path,
-                operation.content.as_deref().unwrap_or_default(),
-                0o100_644,
-            )?;
-        }
-        "upload" => {
-            check_way(scene, tree, &path)?;
-            let mode = entry(&path)?.map_or(0o100_644, |found| found.mode);
-            put(
-                scene,
-                edits,
-                &path,
-                operation.content.as_deref().unwrap_or_default(),
-                mode,
-            )?;
-        }
-        "update" => {
-            let found = entry(&from)?.ok_or_else(|| missing(&from))?;
-            check_sha(&found, &operation.sha)?;
-            check_way(scene, tree, &path)?;
-            if from != path {
-                if !is_new(&entry(&path)?) {
-                    return Err(taken(&path));
-                }
-                edits.insert(from, Edit::Remove);
-            }
-            put(
-                scene,
-                edits,
-                &path,
-                operation.content.as_deref().unwrap_or_default(),
-                found.mode,
-            )?;
-        }
-        "rename" => {
-            let found = entry(&from)?.ok_or_else(|| missing(&from))?;
-            check_sha(&found, &operation.sha)?;
-            check_way(scene, tree, &path)?;
-            if !is_new(&entry(&path)?) {
-                return Err(taken(&path));
-            }
-            edits.insert(from, Edit::Remove);
-            match &operation.content {
-                Some(content) => put(scene, edits, &path, content, found.mode)?,
-                None => drop(edits.insert(
-                    path.clone(),
-                    Edit::Put {
-                        id: found.id,
-                        mode: found.mode,
-                    },
-                )),
-            }
-        }
-        other => {
-            let text = format!(
-                "invalid file operation: {other} {path}, supported operations are create, update, delete"
-            );
-            return Err(scene.internal(&text));
-        }
+        };
+        self.scene
+            .git
+            .entry(self.scene.repo, tree, path)
+            .map_err(broken(self.scene))
     }
-    Ok(Some(path))
+
+    /// What is there to be changed, if it is what the caller thinks.
+    fn existing(&self, path: &str, sha: &str) -> Result<TreeEntry, Reply> {
+        let missing = || {
+            Reply::error(
+                404,
+                format!("object does not exist [id: , rel_path: {path}]"),
+            )
+        };
+        let found = self.entry(path)?.ok_or_else(missing)?;
+        check_sha(&found, sha)?;
+        Ok(found)
+    }
+
+    /// Nothing may be where a new file shall be.
+    fn check_free(&self, path: &str) -> Result<(), Reply> {
+        check_way(self.scene, self.tree, path)?;
+        let taken =
+            self.entry(path)?.is_some() || matches!(self.edits.get(path), Some(Edit::Put { .. }));
+        if taken {
+            return Err(Reply::error(
+                422,
+                format!("repository file already exists [path: {path}]"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Carries one operation out; answers the path of the file, unless it is gone.
+    fn apply(&mut self, operation: &Operation) -> Result<Option<String>, Reply> {
+        let (path, from) = (checked(&operation.path)?, checked(&operation.from)?);
+        let content = operation.content.as_deref();
+        match operation.word.as_str() {
+            "delete" => {
+                self.existing(&path, &operation.sha)?;
+                self.edits.insert(path, Edit::Remove);
+                return Ok(None);
+            }
+            "create" => {
+                self.check_free(&path)?;
+                put(
+                    self.scene,
+                    &mut self.edits,
+                    &path,
+                    content.unwrap_or_default(),
+                    0o100_644,
+                )?;
+            }
+            "upload" => {
+                check_way(self.scene, self.tree, &path)?;
+                let mode = self.entry(&path)?.map_or(0o100_644, |found| found.mode);
+                put(
+                    self.scene,
+                    &mut self.edits,
+                    &path,
+                    content.unwrap_or_default(),
+                    mode,
+                )?;
+            }
+            "update" => {
+                let found = self.existing(&from, &operation.sha)?;
+                check_way(self.scene, self.tree, &path)?;
+                if from != path {
+                    self.check_free(&path)?;
+                    self.edits.insert(from, Edit::Remove);
+                }
+                put(
+                    self.scene,
+                    &mut self.edits,
+                    &path,
+                    content.unwrap_or_default(),
+                    found.mode,
+                )?;
+            }
+            "rename" => {
+                let found = self.existing(&from, &operation.sha)?;
+                self.check_free(&path)?;
+                self.edits.insert(from, Edit::Remove);
+                match content {
+                    Some(content) => put(self.scene, &mut self.edits, &path, content, found.mode)?,
+                    None => drop(self.edits.insert(
+                        path.clone(),
+                        Edit::Put {
+                            id: found.id,
+                            mode: found.mode,
+                        },
+                    )),
+                }
+            }
+            other => {
+                let text = format!(
+                    "invalid file operation: {other} {path}, supported operations are create, update, delete"
+                );
+                return Err(self.scene.internal(&text));
+            }
+        }
+        Ok(Some(path))
+    }
 }
 
 fn put(

@@ -132,23 +132,7 @@ static FORK: Schema = Schema {
 fn fork(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     let body = bind(scene.call, &FORK)?;
     let source = scene.repository(world)?.clone();
-    let organization = body.text_or_empty("organization");
-    let owner = if organization.is_empty() {
-        scene.doer_id()
-    } else {
-        let org = world
-            .owner(organization)
-            .filter(|(_, owner)| owner.is_organization())
-            .map(|(id, _)| id)
-            .ok_or_else(Reply::not_found)?;
-        if !create::may_create_for(world, scene.doer()?, org) {
-            return Err(Reply::error(
-                403,
-                "User is not allowed to create repositories in this organization.",
-            ));
-        }
-        org
-    };
+    let owner = fork_owner(world, scene, body.text_or_empty("organization"))?;
     let name = body
         .text("name")
         .filter(|name| !name.is_empty())
@@ -189,17 +173,7 @@ fn fork(world: &mut World, scene: &mut Scene<'_>) -> Answer {
         repo.units = [Unit::Code, Unit::Pulls].into();
         repo.default_branch.clone_from(&source.default_branch);
     })?;
-    for watcher in world.owners.iter().map(|(id, _)| id).collect::<Vec<_>>() {
-        if world
-            .owners
-            .get(watcher)
-            .is_some_and(|user| user.watching.contains(&id))
-        {
-            world
-                .owners
-                .update(watcher, |user| user.watching.remove(&id));
-        }
-    }
+    unwatch(world, id);
     scene.effects.events.push(Event::Fork {
         from: source.id,
         to: id,
@@ -208,6 +182,35 @@ fn fork(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     let mut reply = create::answer(world, scene, id)?;
     reply.status = 202;
     Ok(reply)
+}
+
+/// Who shall have a fork: the caller, or an organisation where it may make repositories.
+fn fork_owner(world: &World, scene: &Scene<'_>, organization: &str) -> Result<i64, Reply> {
+    if organization.is_empty() {
+        return Ok(scene.doer_id());
+    }
+    let found = world
+        .owner(organization)
+        .filter(|(_, owner)| owner.is_organization());
+    let org = found.map(|(id, _)| id).ok_or_else(Reply::not_found)?;
+    if create::may_create_for(world, scene.doer()?, org) {
+        return Ok(org);
+    }
+    Err(Reply::error(
+        403,
+        "User is not allowed to create repositories in this organization.",
+    ))
+}
+
+/// Nobody watches a fork by itself.
+fn unwatch(world: &mut World, repo: i64) {
+    let watching = world
+        .owners
+        .iter()
+        .filter(|(_, user)| user.watching.contains(&repo));
+    for id in watching.map(|(id, _)| id).collect::<Vec<_>>() {
+        world.owners.update(id, |user| user.watching.remove(&repo));
+    }
 }
 
 /// A new repository with all objects, branches and tags of another.
