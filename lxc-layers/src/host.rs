@@ -77,6 +77,9 @@ impl Error {
             Kind::Untrusted => Some(
                 "if the server got a new certificate, put its fingerprint into `fingerprint`; otherwise find out who answers there",
             ),
+            Kind::Denied => Some(
+                "let an administrator grant what is named, or take out of the fleet what needs it",
+            ),
             Kind::Changed => Some("another hand changed the guest since the plan; plan again"),
             Kind::Busy => Some("something else works on the guest; apply again when it is done"),
             Kind::Lost | Kind::Overdue => {

@@ -1,6 +1,10 @@
 //! Entering: a guest is found, met for the first time and pinned, or recognised by its pin.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{Error, Run, notes::Rewritten, settle::Subject};
 use crate::{
@@ -14,6 +18,9 @@ use crate::{
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 /// How long a machine may take to say that it is there.
 const GREETING: Duration = Duration::from_millis(400);
+
+/// The port of ssh.
+const SSH: u16 = 22;
 
 /// A guest that was entered.
 pub(super) struct Entered {
@@ -101,7 +108,7 @@ impl Run {
     /// Makes sure that nobody answers at the address that a new container is to have.
     pub(super) async fn nobody_answers(&self, container: &Container) -> Result<(), Error> {
         match container.address() {
-            Some(address) if greets(address).await => Err(Error::AddressTaken {
+            Some(address) if greets((address, SSH).into()).await => Err(Error::AddressTaken {
                 container: container.name.to_string(),
                 address,
             }),
@@ -112,12 +119,49 @@ impl Run {
 
 /// Whether an ssh server greets at `address`. A connection alone proves nothing: some networks
 /// accept any.
-async fn greets(address: Ipv4Addr) -> bool {
+async fn greets(address: SocketAddr) -> bool {
     let greeting = async {
-        let mut stream = tokio::net::TcpStream::connect((address, 22)).await?;
+        let mut stream = tokio::net::TcpStream::connect(address).await?;
         let mut first = [0_u8; 4];
         tokio::io::AsyncReadExt::read_exact(&mut stream, &mut first).await?;
         Ok::<_, std::io::Error>(&first == b"SSH-")
     };
     matches!(tokio::time::timeout(GREETING, greeting).await, Ok(Ok(true)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::AsyncWriteExt as _, net::TcpListener};
+
+    use super::*;
+
+    async fn greeted_by(words: &'static [u8]) -> bool {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(words).await.unwrap();
+            // Held open, as a server would.
+            let mut rest = Vec::new();
+            drop(tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await);
+        });
+        let greeted = greets(address).await;
+        served.abort();
+        greeted
+    }
+
+    #[tokio::test]
+    async fn a_machine_is_known_by_its_greeting_and_not_by_its_silence() {
+        assert!(greeted_by(b"SSH-2.0-OpenSSH_9.2\r\n").await);
+        assert!(!greeted_by(b"").await);
+        assert!(!greeted_by(b"HTTP/1.1 400\r\n").await);
+    }
+
+    #[tokio::test]
+    async fn nobody_is_there_where_nobody_listens() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        assert!(!greets(address).await);
+    }
 }

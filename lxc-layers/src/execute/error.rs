@@ -91,13 +91,19 @@ pub enum Error {
         #[source]
         marker: Option<MarkerError>,
     },
-    /// The guest is not there any more.
-    #[error("guest {vmid} is not on node `{node}` any more")]
+    /// The guest is not there.
+    #[error("there is no guest {vmid} on node `{node}`")]
     Gone {
         /// The number.
         vmid: u32,
         /// The node.
         node: String,
+    },
+    /// The guest stands still where it should run.
+    #[error("the gate of container-default does not hold for `{container}`: it does not run")]
+    NotRunning {
+        /// The container.
+        container: String,
     },
     /// The guest has no address to reach it at.
     #[error("`{container}` has no address after {} s", waited.as_secs())]
@@ -208,6 +214,9 @@ impl Error {
             Self::NotOurs { .. } => Some(
                 "give the container another ID; a guest that does not bear this fleet's marker is never touched".to_owned(),
             ),
+            Self::Gone { .. } | Self::NotRunning { .. } => {
+                Some("apply container-default first; it makes and starts what is missing".to_owned())
+            }
             Self::Gate { .. } => Some(
                 "look into the guest with `proxmox-ci exec`; apply again continues from here".to_owned(),
             ),

@@ -93,15 +93,16 @@ impl Run {
     pub(super) async fn runs(&self, subject: Subject<'_>) -> Result<(), Error> {
         let doing = format!("asking whether `{}` runs", subject.name);
         let status = self.host.status(subject.place).await;
-        if status.map_err(Error::host(doing))? == Some(Status::Running) {
-            return Ok(());
+        match status.map_err(Error::host(doing))? {
+            Some(Status::Running) => Ok(()),
+            Some(Status::Stopped) => Err(Error::NotRunning {
+                container: subject.name.to_string(),
+            }),
+            None => Err(Error::Gone {
+                vmid: subject.place.vmid.get(),
+                node: subject.place.node.clone(),
+            }),
         }
-        Err(Error::Gate {
-            layer: Layer::Default.as_str(),
-            container: subject.name.to_string(),
-            what: "the guest does not run".to_owned(),
-            last: LastWords::new(&["apply container-default first".to_owned()]),
-        })
     }
 
     /// The gate of container-configuration: everything that `HEALTH` asks for.

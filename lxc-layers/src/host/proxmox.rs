@@ -1,10 +1,15 @@
 //! The host that is a Proxmox VE, through its API.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use proxmox_api::{
-    Client, Delivery, Error as ApiError, ErrorKind, Method, NodeName, TaskOutcome, Upid,
+    Client, Delivery, Error as ApiError, ErrorKind, Method, NodeName, Task, TaskOutcome, Upid,
+    task::TaskState,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -13,6 +18,7 @@ use super::{Act, Error, Fetch, Host, Kind, Place, TaskEnd, TaskId};
 use crate::{
     plan::{Access, Guest, GuestConfig, GuestKind, Identity, Observed, Status},
     spec::Vmid,
+    wait,
 };
 
 /// A Proxmox VE cluster, reached through any of its nodes.
@@ -51,6 +57,24 @@ impl ProxmoxHost {
             .await
             .map_err(wrap)?;
         Ok(answer.as_str().map(|upid| TaskId(upid.to_owned())))
+    }
+}
+
+/// The shortest and the longest pause between two looks at a task.
+const LOOKS: (Duration, Duration) = (Duration::from_millis(40), Duration::from_secs(1));
+
+/// Looks at a task while it runs, at pauses of a twelfth of the time it has run: what is lost by
+/// looking late stays small against the task itself. Gives what is left of the limit.
+async fn until_it_ends(task: &Task, limit: Duration) -> Duration {
+    let began = Instant::now();
+    loop {
+        let runs = matches!(task.status().await, Ok(status) if status.state == TaskState::Running);
+        let left = limit.saturating_sub(began.elapsed());
+        if !runs || left.is_zero() {
+            return left;
+        }
+        let pause = (began.elapsed() / 12).clamp(LOOKS.0, LOOKS.1);
+        wait::pause(pause.min(left)).await;
     }
 }
 
@@ -265,7 +289,9 @@ impl Host for ProxmoxHost {
             .0
             .parse()
             .map_err(|error| Error::new(Kind::Refused, error))?;
-        match self.client.task(upid).wait(limit).await {
+        let task = self.client.task(upid);
+        let left = until_it_ends(&task, limit).await;
+        match task.wait(left).await {
             Ok(TaskOutcome::Warnings(_, lines)) => Ok(TaskEnd::Warnings(lines)),
             Ok(_) => Ok(TaskEnd::Ok),
             Err(error) if error.kind() == ErrorKind::TimedOut => {

@@ -7,6 +7,7 @@ mod diagnostics;
 mod examples;
 mod fleets;
 mod generated;
+mod misfortunes;
 mod model;
 mod planning;
 mod properties;

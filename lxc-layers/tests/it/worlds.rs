@@ -56,6 +56,7 @@ pub(crate) struct World {
     pub(crate) state: TempDir,
     pub(crate) told: Arc<Mutex<Vec<Event>>>,
     pub(crate) parallel: usize,
+    pub(crate) limits: Limits,
 }
 
 /// A fault that strikes requests which match, without end.
@@ -121,6 +122,10 @@ impl World {
             state: tempfile::tempdir().unwrap(),
             told: Arc::default(),
             parallel: 4,
+            limits: Limits {
+                busy: Duration::from_secs(3),
+                ..Limits::default()
+            },
         }
     }
 
@@ -221,10 +226,7 @@ impl World {
             layers,
             parallel: NonZeroUsize::new(self.parallel).unwrap(),
             inside: Inside::Enter,
-            limits: Limits {
-                busy: Duration::from_secs(3),
-                ..Limits::default()
-            },
+            limits: self.limits,
             provenance: Provenance::default(),
             redactor: Redactor::default(),
         }
