@@ -30,6 +30,8 @@ pub mod glob;
 pub mod hooks;
 mod install;
 pub mod journal;
+#[cfg(feature = "wiremock")]
+mod mount;
 mod owners;
 pub mod page;
 mod pages;
@@ -51,6 +53,7 @@ pub mod tags;
 pub mod workflow;
 pub mod world;
 
+#[cfg(feature = "server")]
 pub(crate) use install::set_key;
 
 pub use call::Call;

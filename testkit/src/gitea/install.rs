@@ -9,6 +9,7 @@ use super::world::World;
 use super::{Gitea, owners, pushes};
 
 /// Hands in the key with which secrets are encrypted at rest.
+#[cfg(feature = "server")]
 pub(crate) fn set_key(world: &mut World, key: [u8; 32]) {
     world.actions.key = super::actions::VaultKey::from(key);
 }

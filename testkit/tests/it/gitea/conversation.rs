@@ -205,3 +205,27 @@ async fn a_large_push_arrives_whole() {
         .await;
     assert!(same.status.success());
 }
+
+#[cfg(feature = "wiremock")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mounted_gitea_is_cloned_from_like_a_served_one() {
+    use testkit::gitea::clock::Clock;
+    use testkit::gitea::random::Random;
+    use testkit::gitea::{Call, Git, Gitea, Settings, World};
+
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(Settings::default(), Clock::default(), Random::seeded(1));
+    let gitea = Gitea::new(world, Git::new(folder.path().join("repositories")), None);
+    let (_, token) = gitea.install("root1", "root1@forge.internal");
+    let server = wiremock::MockServer::start().await;
+    gitea.mount(&server).await;
+    let call = Call::new("POST", "/api/v1/user/repos")
+        .with_header("authorization", &format!("token {token}"));
+    let made = gitea.handle(call.with_json(&json!({ "name": "r", "auto_init": true })));
+    assert_eq!(made.reply.status, 201);
+    let address = format!("{}/root1/r.git", server.uri());
+    let stage = Stage::set().await;
+    let cloned = stage.git("", &["clone", "-q", &address, "mounted"]).await;
+    assert!(cloned.status.success(), "{}", said(&cloned));
+    assert!(stage.path("mounted/README.md").exists());
+}
