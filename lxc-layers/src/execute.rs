@@ -82,10 +82,13 @@ pub struct Limits {
     pub boot: Duration,
     /// A lock that something else holds on a guest.
     pub busy: Duration,
+    /// A machine at the address of a new container, until it greets; after that nobody is there.
+    pub greeting: Duration,
 }
 
 impl Default for Limits {
-    /// Ten minutes for a task, three for ssh, two for systemd, one for a lock.
+    /// Ten minutes for a task, three for ssh, two for systemd, one for a lock, a quarter of a second
+    /// for a greeting.
     fn default() -> Self {
         let minutes = |count: u64| Duration::from_secs(60 * count);
         Self {
@@ -93,6 +96,7 @@ impl Default for Limits {
             reach: minutes(3),
             boot: minutes(2),
             busy: minutes(1),
+            greeting: Duration::from_millis(250),
         }
     }
 }

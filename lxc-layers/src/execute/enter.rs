@@ -16,8 +16,6 @@ use crate::{
 
 /// First pause while a guest has no address yet, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
-/// How long a machine may take to say that it is there.
-const GREETING: Duration = Duration::from_millis(400);
 
 /// The port of ssh.
 const SSH: u16 = 22;
@@ -107,11 +105,14 @@ impl Run {
 
     /// Makes sure that nobody answers at the address that a new container is to have.
     pub(super) async fn nobody_answers(&self, container: &Container) -> Result<(), Error> {
+        let limit = self.settings.limits.greeting;
         match container.address() {
-            Some(address) if greets((address, SSH).into()).await => Err(Error::AddressTaken {
-                container: container.name.to_string(),
-                address,
-            }),
+            Some(address) if greets((address, SSH).into(), limit).await => {
+                Err(Error::AddressTaken {
+                    container: container.name.to_string(),
+                    address,
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -119,14 +120,14 @@ impl Run {
 
 /// Whether an ssh server greets at `address`. A connection alone proves nothing: some networks
 /// accept any.
-async fn greets(address: SocketAddr) -> bool {
+async fn greets(address: SocketAddr, limit: Duration) -> bool {
     let greeting = async {
         let mut stream = tokio::net::TcpStream::connect(address).await?;
         let mut first = [0_u8; 4];
         tokio::io::AsyncReadExt::read_exact(&mut stream, &mut first).await?;
         Ok::<_, std::io::Error>(&first == b"SSH-")
     };
-    matches!(tokio::time::timeout(GREETING, greeting).await, Ok(Ok(true)))
+    matches!(tokio::time::timeout(limit, greeting).await, Ok(Ok(true)))
 }
 
 #[cfg(test)]
@@ -145,7 +146,7 @@ mod tests {
             let mut rest = Vec::new();
             drop(tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await);
         });
-        let greeted = greets(address).await;
+        let greeted = greets(address, Duration::from_millis(400)).await;
         served.abort();
         greeted
     }
@@ -162,6 +163,6 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert!(!greets(address).await);
+        assert!(!greets(address, Duration::from_millis(400)).await);
     }
 }

@@ -197,11 +197,8 @@ impl<'a> Worker<'a> {
         let run = self.run;
         let node = self.place.node.clone();
         let finding = self.step("find the template", Kind::Unpack);
-        let volume = self
-            .steps
-            .step(finding, run.template(&node, template))
-            .await?;
-        run.nobody_answers(self.container).await?;
+        let found = self.steps.step(finding, run.template(&node, template));
+        let (volume, ()) = tokio::try_join!(found, run.nobody_answers(self.container))?;
         parameters.insert("ostemplate".to_owned(), volume);
         if let Some(key) = &run.settings.key {
             parameters.insert("ssh-public-keys".to_owned(), key.public.clone());

@@ -59,6 +59,12 @@ pub(crate) struct World {
     pub(crate) limits: Limits,
 }
 
+/// A folder in memory where there is such a place: what is synced to disk before each effect takes
+/// most of the time of a simulated one.
+fn in_memory() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 /// A fault that strikes requests which match, without end.
 pub(crate) fn fault(method: Option<&str>, path: Option<&str>, kind: FaultKind) -> Fault {
     Fault {
@@ -119,11 +125,12 @@ impl World {
             setup,
             client: OnceLock::new(),
             inside: Arc::default(),
-            state: tempfile::tempdir().unwrap(),
+            state: in_memory(),
             told: Arc::default(),
             parallel: 4,
             limits: Limits {
                 busy: Duration::from_secs(3),
+                greeting: Duration::from_millis(2),
                 ..Limits::default()
             },
         }
