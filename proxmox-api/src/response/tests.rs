@@ -190,6 +190,6 @@ fn an_undecodable_answer_names_the_field_and_hides_the_content() {
     assert!(source.starts_with("version: "), "{source}");
     let page =
         decode::<api::Version>(&request(), &answer(200, "OK", "<html>canary</html>")).unwrap_err();
-    let told = format!("{page} {:?}", page);
+    let told = format!("{page} {page:?}");
     assert!(!told.contains("canary"), "{told}");
 }

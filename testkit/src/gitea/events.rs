@@ -2,7 +2,7 @@
 //!
 //! A handler that changes something pushes an [`Event`] to [`Effects`]. When it is done, and still
 //! within the same change of the world (so that it is stored together, or not at all), each event is
-//! handed to [`super::actions::on_event`] and [`super::hooks::on_event`] in the order it was pushed.
+//! handed to `super::actions::on_event` and `super::hooks::on_event` in the order it was pushed.
 //! Those may push further events. IO (deliveries) happens later, by whoever watches
 //! [`super::Gitea::changes`].
 

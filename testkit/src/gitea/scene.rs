@@ -86,7 +86,7 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// The doer of a route that needs [`Need::SignedIn`].
+    /// The doer of a route that needs `Need::SignedIn`.
     ///
     /// # Errors
     /// 401 for the anonymous.

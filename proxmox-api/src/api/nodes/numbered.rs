@@ -17,7 +17,7 @@ impl Node {
     /// parameters have. A number that somebody else takes first is skipped.
     ///
     /// # Errors
-    /// [`ErrorKind::AlreadyExists`](crate::ErrorKind::AlreadyExists) if no number of the range
+    /// [`ErrorKind::AlreadyExists`] if no number of the range
     /// could be had; and those of [`Node::create_container`].
     pub async fn create_numbered(
         &self,

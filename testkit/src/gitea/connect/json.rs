@@ -26,13 +26,13 @@ pub trait FromProtoJson: Default {
     /// Takes one member; names that the message does not have are passed over.
     ///
     /// # Errors
-    /// [`Mismatch`] when the value is not of the member's type.
+    /// `Mismatch` when the value is not of the member's type.
     fn take(&mut self, name: &str, value: &Value) -> Result<(), Mismatch>;
 
     /// Reads a whole message.
     ///
     /// # Errors
-    /// [`Mismatch`] when this is no object, or a member is of another type than the message's.
+    /// `Mismatch` when this is no object, or a member is of another type than the message's.
     fn from_json(value: &Value) -> Result<Self, Mismatch> {
         let members = value
             .as_object()

@@ -68,7 +68,7 @@ fn serve(folder: &Path) -> (Child, Ready) {
     let ready = folder.join("ready");
     // It is not there in the first round.
     let _ = std::fs::remove_file(&ready);
-    let child = Command::new(std::env::current_exe().unwrap())
+    let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
             "--exact",
             "gitea::durability::a_forge_starts_in_an_empty_folder_and_serves_while_it_may",
@@ -80,15 +80,19 @@ fn serve(folder: &Path) -> (Child, Ready) {
         .spawn()
         .unwrap();
     let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = std::fs::read(&ready)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-        {
-            return (child, found);
-        }
-        assert!(Instant::now() < end, "the forge was not ready in time");
+    let read = || serde_json::from_slice(&std::fs::read(&ready).ok()?).ok();
+    let mut found: Option<Ready> = read();
+    while found.is_none() && Instant::now() < end {
         std::thread::park_timeout(Duration::from_millis(2));
+        found = read();
+    }
+    match found {
+        Some(found) => (child, found),
+        None => {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            panic!("the forge was not ready in time");
+        }
     }
 }
 

@@ -143,7 +143,7 @@ fn rights_come_from_paths_groups_and_pools_and_deeper_entries_win() {
     let mut asker = Asker::new(Version::V8_4);
     asker.container(100);
     let token = asker.user("ada");
-    let mut may = |asker: &mut Asker| {
+    let may = |asker: &mut Asker| {
         asker
             .ask(&token, "GET", "/nodes/pve1/lxc/100/config", "")
             .status
