@@ -13,10 +13,12 @@ mod template;
 mod worker;
 
 use std::{
-    net::Ipv4Addr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration, time::Instant,
+    collections::BTreeSet, net::Ipv4Addr, num::NonZeroUsize, path::PathBuf, sync::Arc,
+    time::Duration, time::Instant,
 };
 
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 pub use destroy::{Destroyed, destroy};
 pub use error::{Class, Error};
@@ -28,7 +30,7 @@ use crate::{
     guest::{Guest, HostKey, OperatorKey, Ssh, SshTarget},
     host::Host,
     ledger::{Entry, Journal, Provenance},
-    plan::Plan,
+    plan::{Action, Plan},
     provision::{self, Provisioner},
     redact::Redactor,
     resolve::{Desired, Provisioner as Tool},
@@ -176,6 +178,10 @@ struct Run {
     events: Events,
     journal: Journal,
     templates: template::Templates,
+    /// The addresses that containers of this run are to have and nobody had before.
+    addresses: Vec<Ipv4Addr>,
+    /// Those of them at which somebody answers, once it was looked.
+    taken: OnceCell<BTreeSet<Ipv4Addr>>,
     scratch: TempDir,
     began: Instant,
 }
@@ -206,7 +212,8 @@ pub async fn execute(
                 .collect(),
         });
     }
-    let run = Run::begin(seams, desired, "apply", settings, events)?;
+    let mut run = Run::begin(seams, desired, "apply", settings, events)?;
+    run.addresses = new_addresses(desired, plan);
     let containers = schedule::work(&run, desired, plan).await;
     let report = Report::new(
         run.journal.run(),
@@ -218,6 +225,17 @@ pub async fn execute(
         outcome: report.word().to_owned(),
     })?;
     Ok(report)
+}
+
+/// The addresses of the containers that a plan creates.
+fn new_addresses(desired: &Desired, plan: &Plan) -> Vec<Ipv4Addr> {
+    let created = plan.containers.iter().filter(|it| {
+        let mut actions = it.default.iter();
+        actions.any(|action| matches!(action, Action::Create { .. }))
+    });
+    created
+        .filter_map(|it| desired.container(it.name.as_str())?.address())
+        .collect()
 }
 
 impl Run {
@@ -247,6 +265,8 @@ impl Run {
             events,
             journal,
             templates: template::Templates::default(),
+            addresses: Vec::new(),
+            taken: OnceCell::new(),
             scratch,
             began: Instant::now(),
         })

@@ -19,6 +19,9 @@ use crate::{
     settings::Environment,
 };
 
+/// How long a guest may take to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// Runs a command in a container; its lines are ours, and so is its exit code.
 pub(crate) async fn exec(args: &ExecArgs, environment: &Environment, output: &Output) -> Outcome {
     let fleet = Fleet::read(&args.fleet, environment).await?;
@@ -36,6 +39,8 @@ pub(crate) async fn exec(args: &ExecArgs, environment: &Environment, output: &Ou
         fleet.redactor(),
     )
     .await?;
+    // Who answers is settled first, so that what is printed below is the command's own.
+    guest.wait_reachable(PATIENCE).await?;
     let invocation =
         Invocation::new(args.command.clone()).limit(Duration::from_secs(args.within.max(1)));
     let finished = guest

@@ -1,10 +1,13 @@
 //! Entering: a guest is found, met for the first time and pinned, or recognised by its pin.
 
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
+
+use futures_util::future::join_all;
 
 use super::{Error, Run, notes::Rewritten, settle::Subject};
 use crate::{
@@ -104,17 +107,28 @@ impl Run {
     }
 
     /// Makes sure that nobody answers at the address that a new container is to have.
+    ///
+    /// All addresses of the run are looked at together, once: looking takes as long as a silence is
+    /// listened to.
     pub(super) async fn nobody_answers(&self, container: &Container) -> Result<(), Error> {
-        let limit = self.settings.limits.greeting;
+        let taken = self.taken.get_or_init(|| self.greeted()).await;
         match container.address() {
-            Some(address) if greets((address, SSH).into(), limit).await => {
-                Err(Error::AddressTaken {
-                    container: container.name.to_string(),
-                    address,
-                })
-            }
+            Some(address) if taken.contains(&address) => Err(Error::AddressTaken {
+                container: container.name.to_string(),
+                address,
+            }),
             _ => Ok(()),
         }
+    }
+
+    /// The addresses of new containers at which somebody is already.
+    async fn greeted(&self) -> BTreeSet<Ipv4Addr> {
+        let limit = self.settings.limits.greeting;
+        let looks = self.addresses.iter().map(|address| async move {
+            let greets = greets((*address, SSH).into(), limit).await;
+            greets.then_some(*address)
+        });
+        join_all(looks).await.into_iter().flatten().collect()
     }
 }
 

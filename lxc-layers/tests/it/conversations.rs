@@ -11,7 +11,7 @@ use lxc_layers::{
     plan::Marker,
     resolve::Desired,
 };
-use testkit::pve::{Fault, FaultKind, Phase};
+use testkit::pve::{Fault, FaultKind, Phase, Timing};
 
 use crate::{
     fleets::{desired, tree},
@@ -346,4 +346,31 @@ async fn a_retry_is_told() {
     assert_eq!(world.creates().await, 3);
     let told = world.told.lock().unwrap();
     assert!(told.iter().any(|event| matches!(event, Event::Began(_))));
+}
+
+#[tokio::test]
+async fn many_containers_take_little_more_than_their_tasks() {
+    let mut world = World::new().await;
+    world.parallel = 8;
+    let texts: Vec<(String, String)> = (0..24)
+        .map(|number| {
+            (
+                format!("containers/c{number}/config.env"),
+                format!("ID={}\n", 100 + number),
+            )
+        })
+        .collect();
+    let texts: Vec<(&str, &str)> = texts
+        .iter()
+        .map(|(path, text)| (path.as_str(), text.as_str()))
+        .collect();
+    let desired = desired(&tree(&texts));
+    world.node.desk().world().set_timing(Timing::Millis(400));
+    let report = world.apply(&desired).await.unwrap();
+    assert!(report.is_success(), "{report:#?}");
+    // A create and a start each, eight at a time; on a machine that does nothing else it is a tenth
+    // more, and a test must not fail because the machine does.
+    let ideal = 24.0 * 2.0 * 0.4 / 8.0;
+    let ratio = report.seconds.0.as_secs_f64() / ideal;
+    assert!(ratio < 1.6, "{ratio}");
 }
