@@ -40,7 +40,6 @@ fn the_arrows_between_crates_are_these() {
     examples → gitea-api
     examples → lxc-layers
     examples → proxmox-api
-    examples → selfhost
     examples → testkit
     lxc-layers → proxmox-api
     selfhost → gitea-api
