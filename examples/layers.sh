@@ -2,8 +2,9 @@
 # One container through all three layers, on a Proxmox VE of this machine's own; every line is a
 # command that you could type.
 #
-#     bash examples/layers.sh [--keep] [--guests lxc|memory] [--out DIR]
+#     bash examples/layers.sh [--all] [--keep] [--guests lxc|memory] [--out DIR]
 #
+# --all             web, db and app, which answers with data from db; without it web alone
 # --keep            leave node and container running, and say how to reach them
 # --guests memory   containers without root and LXC: what happens inside them is skipped
 # --out DIR         where report, journals and the copy of the fleet go (target/layers)
@@ -13,13 +14,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source examples/stage.sh
 
-keep=no guests=lxc out=target/layers
+keep=no guests=lxc out=target/layers containers=(web)
 while [ $# -gt 0 ]; do
   case $1 in
+    --all) containers=(web db app) ;;
     --keep) keep=yes ;;
     --guests) guests=$2; shift ;;
     --out) out=$2; shift ;;
-    *) echo "usage: $0 [--keep] [--guests lxc|memory] [--out DIR]" >&2; exit 64 ;;
+    *) echo "usage: $0 [--all] [--keep] [--guests lxc|memory] [--out DIR]" >&2; exit 64 ;;
   esac
   shift
 done
@@ -50,13 +52,13 @@ fi
 step upload "template" upload "$template"
 
 # 4. A copy of the fleet with this node's network in it; nothing else differs.
-place_fleet web
+place_fleet "${containers[@]}"
 step check "fleet" "$proxmox_ci" check --fleet "$fleet"
 plan
-step apply "web, all three layers" apply
+step apply "${containers[*]}, all three layers" apply
 prove created_through_api created_through_api
 prove layers_in_order layers_in_order
-prove http_answers http_answers web "Hello"
+prove http_answers answers "${containers[@]}"
 
 # 5. A second plan is empty. Then two edits: the plan names exactly these, and both are seen from
 #    outside once they are applied.
@@ -79,7 +81,10 @@ prove drift_healed drift_healed
 if [ "$keep" = yes ]; then
   say_how_to_reach
 else
-  step destroy "web" "$proxmox_ci" destroy --fleet "$fleet" --yes web
+  # Those that need others go first.
+  for ((at = ${#containers[@]} - 1; at >= 0; at--)); do
+    step destroy "${containers[at]}" "$proxmox_ci" destroy --fleet "$fleet" --yes "${containers[at]}"
+  done
   step stop "node" stop_node
   prove nothing_left nothing_left
 fi

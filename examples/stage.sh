@@ -165,9 +165,20 @@ sys.exit(0 if order else "nothing was journalled")
 PYTHON
 }
 
-http_answers() { # container, text
+http_answers() { # container, text, [port]
+  curl -fsS --max-time 10 "http://$(address "$1"):${3:-80}/" | grep -qF "$2"
+}
+
+answers() { # containers: each answers on its own address, `app` with what `db` keeps
   without_guest http_answers && return 0
-  curl -fsS --max-time 10 "http://$(address "$1")/" | grep -qF "$2"
+  local name
+  for name in "$@"; do
+    case $name in
+      web) http_answers web "Hello" ;;
+      db) http_answers db "" 8000 ;;
+      app) http_answers app "forty-two" 8080 ;;
+    esac || return
+  done
 }
 
 # The plan names exactly these changes, as KEY:class. What memory guests leave out does not count.
