@@ -201,14 +201,17 @@ limit_in_cgroup() { # MiB: some guest of this node has exactly this limit
 }
 
 # --- the host, before and after ------------------------------------------------------------------
+# None of these may be there at all; that is a state too.
 host_state() {
-  echo "# bridges"; ip -o link show type bridge 2>/dev/null | awk -F': ' '{print $2}' | sort
-  echo "# nft tables"; nft list tables 2>/dev/null | sort
-  echo "# subordinate ids"; cat /etc/subuid /etc/subgid 2>/dev/null
-  echo "# forwarding"; cat /proc/sys/net/ipv4/ip_forward
-  echo "# containers"; lxc-ls -1 2>/dev/null | sort
-  echo "# cgroups"; find /sys/fs/cgroup -maxdepth 3 -type d -name '*lxc*' 2>/dev/null | sort
-  echo "# processes"; ps -eo args= | grep -E '^\[?(lxc|.*proxmox-ci|ansible|ssh )' | grep -v grep | sed 's/  */ /g' | sort
+  {
+    echo "# bridges"; ip -o link show type bridge | awk -F': ' '{print $2}' | sort
+    echo "# nft tables"; nft list tables | sort
+    echo "# subordinate ids"; cat /etc/subuid /etc/subgid
+    echo "# forwarding"; cat /proc/sys/net/ipv4/ip_forward
+    echo "# containers"; lxc-ls -1 | sort
+    echo "# cgroups"; find /sys/fs/cgroup -maxdepth 3 -type d -name '*lxc*' | sort
+    echo "# processes"; ps -eo args= | sed 's/  */ /g' | grep -E '^\[?(lxc|[^ ]*proxmox-ci|ansible|ssh )' | sort
+  } 2>/dev/null || true
 }
 
 remember_host() { host_state >"$stage_out/host-before.txt"; }

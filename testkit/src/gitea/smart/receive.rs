@@ -84,15 +84,16 @@ fn parse(body: &mut impl Read) -> Result<Option<Push>, Reply> {
     let Some(lines) = section(body, &mut budget)? else {
         return Ok(None);
     };
-    for (at, mut text) in lines.into_iter().enumerate() {
-        if at == 0
+    for mut text in lines {
+        if text.starts_with("shallow ") || text.starts_with("push-cert") {
+            continue;
+        }
+        // The first command bears them; a shallow clone says before it where its history ends.
+        if push.commands.is_empty()
             && let Some((command, capabilities)) = text.clone().split_once('\0')
         {
             push.capabilities = capabilities.split_whitespace().map(str::to_owned).collect();
             text.truncate(command.len());
-        }
-        if text.starts_with("shallow ") || text.starts_with("push-cert") {
-            continue;
         }
         let mut parts = text.trim_end().splitn(3, ' ');
         let (Some(from), Some(to), Some(name)) = (parts.next(), parts.next(), parts.next()) else {

@@ -62,6 +62,32 @@ async fn shallow_and_partial_clones_have_only_what_they_asked_for() {
         .await;
     let count = stage.git("shallow", &["rev-list", "--count", "HEAD"]).await;
     assert_eq!(String::from_utf8_lossy(&count.stdout).trim(), "1");
+    // A shallow clone says where its history ends before it says what it pushes.
+    let pushed = [
+        "push",
+        "-q",
+        "origin",
+        "HEAD:refs/heads/one",
+        "HEAD:refs/heads/two",
+    ];
+    stage
+        .git(
+            "shallow",
+            &[
+                "commit",
+                "-q",
+                "--allow-empty",
+                "-m",
+                "from a shallow clone",
+            ],
+        )
+        .await;
+    assert!(stage.git("shallow", &pushed).await.status.success());
+    let (status, branch) = stage.ask("GET", "/repos/root1/r/branches/two", None);
+    assert_eq!(
+        (status, &branch["commit"]["message"]),
+        (200, &json!("from a shallow clone\n"))
+    );
     stage
         .git(
             "",
