@@ -166,7 +166,8 @@ PYTHON
 }
 
 http_answers() { # container, text, [port]
-  curl -fsS --max-time 10 "http://$(address "$1"):${3:-80}/" | grep -qF "$2"
+  local page
+  page=$(curl -fsS --max-time 10 "http://$(address "$1"):${3:-80}/") && [[ $page == *"$2"* ]]
 }
 
 answers() { # containers: each answers on its own address, `app` with what `db` keeps
@@ -195,9 +196,10 @@ sys.exit(0 if seen == expected else "the plan names " + (" ".join(seen) or "noth
 plan_is_empty() { plan_names; }
 
 limit_in_cgroup() { # MiB: some guest of this node has exactly this limit
-  local bytes=$(($1 * 1024 * 1024))
-  find /sys/fs/cgroup -path '*lxc.payload*' \( -name memory.limit_in_bytes -o -name memory.max \) \
-    -exec cat {} + 2>/dev/null | grep -qx "$bytes"
+  local limits
+  limits=$(find /sys/fs/cgroup -path '*lxc.payload*' \( -name memory.limit_in_bytes -o -name memory.max \) \
+    -exec cat {} + 2>/dev/null || true)
+  [[ $'\n'$limits$'\n' == *$'\n'$(($1 * 1024 * 1024))$'\n'* ]]
 }
 
 # --- the host, before and after ------------------------------------------------------------------
@@ -210,7 +212,7 @@ host_state() {
     echo "# forwarding"; cat /proc/sys/net/ipv4/ip_forward
     echo "# containers"; lxc-ls -1 | sort
     echo "# cgroups"; find /sys/fs/cgroup -maxdepth 3 -type d -name '*lxc*' | sort
-    echo "# processes"; ps -eo args= | sed 's/  */ /g' | grep -E '^\[?(lxc|[^ ]*proxmox-ci|ansible|ssh )' | sort
+    echo "# processes"; ps -eo stat=,args= | awk '$1 !~ /^Z/ {$1 = ""; print substr($0, 2)}' | grep -E '^\[?(lxc|[^ ]*proxmox-ci|ansible|ssh )' | sort
   } 2>/dev/null || true
 }
 
@@ -230,7 +232,9 @@ edit_seen() { # container, MiB, text
 }
 
 drift_healed() {
-  plan_is_empty && api "/nodes/$(ready node)/lxc/101/config" | grep -q '"cores":1\b'
+  local config
+  config=$(api "/nodes/$(ready node)/lxc/101/config")
+  plan_is_empty && [[ $config == *'"cores":1'[,}]* ]]
 }
 
 say_how_to_reach() {
