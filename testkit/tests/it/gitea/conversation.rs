@@ -44,24 +44,16 @@ async fn what_is_pushed_is_what_is_cloned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn shallow_and_partial_clones_have_only_what_they_asked_for() {
+async fn a_shallow_clone_can_be_pushed_from() {
     let stage = Stage::set().await;
     stage.repository("r");
-    for name in ["a", "b", "c"] {
-        let target = format!("/repos/root1/r/contents/{name}.txt");
-        assert_eq!(
-            stage
-                .ask("POST", &target, Some(&json!({ "content": "eAo=" })))
-                .0,
-            201
-        );
-    }
+    let target = "/repos/root1/r/contents/a.txt";
+    let content = json!({ "content": "eAo=" });
+    assert_eq!(stage.ask("POST", target, Some(&content)).0, 201);
     let own = stage.own("r");
     stage
         .git("", &["clone", "-q", "--depth=1", &own, "shallow"])
         .await;
-    let count = stage.git("shallow", &["rev-list", "--count", "HEAD"]).await;
-    assert_eq!(String::from_utf8_lossy(&count.stdout).trim(), "1");
     // A shallow clone says where its history ends before it says what it pushes.
     let pushed = [
         "push",
@@ -88,6 +80,27 @@ async fn shallow_and_partial_clones_have_only_what_they_asked_for() {
         (status, &branch["commit"]["message"]),
         (200, &json!("from a shallow clone\n"))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shallow_and_partial_clones_have_only_what_they_asked_for() {
+    let stage = Stage::set().await;
+    stage.repository("r");
+    for name in ["a", "b", "c"] {
+        let target = format!("/repos/root1/r/contents/{name}.txt");
+        assert_eq!(
+            stage
+                .ask("POST", &target, Some(&json!({ "content": "eAo=" })))
+                .0,
+            201
+        );
+    }
+    let own = stage.own("r");
+    stage
+        .git("", &["clone", "-q", "--depth=1", &own, "shallow"])
+        .await;
+    let count = stage.git("shallow", &["rev-list", "--count", "HEAD"]).await;
+    assert_eq!(String::from_utf8_lossy(&count.stdout).trim(), "1");
     stage
         .git(
             "",
