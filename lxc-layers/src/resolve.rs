@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostic, Span};
 use crate::spec::{
-    self, ContainerName, FleetId, Input, Key, Policies, Role, Secret, Size, Tree, Vmid,
+    self, ContainerName, FleetId, Input, Key, Policies, Program, Role, Secret, Size, Tree, Vmid,
 };
 
 pub use layers::FINGERPRINT_KEY;
@@ -59,6 +59,7 @@ pub fn resolve(tree: &Tree) -> Resolved {
         Desired {
             fleet: id.value,
             policies: fleet.policies,
+            program: fleet.program,
             containers,
         }
     });
@@ -91,6 +92,8 @@ pub struct Desired {
     pub fleet: FleetId,
     /// What the engine may do unasked.
     pub policies: Policies,
+    /// The build of this program that the control plane is to run, where the fleet pins one.
+    pub program: Option<Program>,
     /// The containers in dependency order: each after those it names in `AFTER`, ties by name.
     pub containers: Vec<Container>,
 }

@@ -103,6 +103,9 @@ pub struct Fleet {
     pub defaults: Entries,
     /// `[network]`: where addresses and numbers come from.
     pub network: Network,
+    /// `[program]`: the build of this program that the control plane runs; `None` leaves it the one
+    /// that stands there.
+    pub program: Option<Program>,
     /// `[vars]`: names for `${NAME}` and for the provisioners.
     pub vars: IndexMap<String, Located<String>>,
     /// `[policies]`: what the engine may do unasked.
@@ -171,6 +174,17 @@ impl std::fmt::Display for Subnet {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(out, "{}/{}", self.address, self.prefix)
     }
+}
+
+/// `[program]` of `fleet.toml`: the build of this program that the control plane runs.
+///
+/// No part of any container's layers: changing it configures nothing anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Program {
+    /// `version = "0.3.1"`: the release; its tag is this with a `v` before it.
+    pub version: String,
+    /// `sha256 = "…"`: the checksum of the executable, 64 hexadecimal digits in lower case.
+    pub sha256: String,
 }
 
 /// `[policies]` of `fleet.toml`.

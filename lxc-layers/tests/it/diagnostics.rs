@@ -246,6 +246,19 @@ fn the_fleet_itself() {
         "fleet-with-all-that-is-wrong",
         &tree(&[("fleet.toml", wrong)]),
     );
+    let pin = |lines: &str| tree(&[("fleet.toml", &format!("{FLEET}[program]\n{lines}"))]);
+    check(
+        "program-with-bad-values",
+        &pin("version = \"v1\"\nsha256 = \"abc\"\nurl = \"https://x\"\n"),
+    );
+    check("program-without-checksum", &pin("version = \"0.3.1\"\n"));
+    let sha256 = "AB".repeat(32);
+    let pinned = desired(&pin(&format!(
+        "version = \"0.3.1\"\nsha256 = \"{sha256}\"\n"
+    )));
+    let program = pinned.program.unwrap();
+    assert_eq!(program.version, "0.3.1");
+    assert_eq!(program.sha256, sha256.to_lowercase());
     let outside = FLEET.replace("10.0.0.1\"", "10.0.9.1\"");
     check("gateway-outside-subnet", &tree(&[("fleet.toml", &outside)]));
     let number = "ID=100\nIP=10.0.0.5\n";

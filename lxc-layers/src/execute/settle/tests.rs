@@ -47,6 +47,7 @@ fn scene(host: MockHost) -> Scene {
     let desired = Desired {
         fleet: "fleet-0001".parse().unwrap(),
         policies: crate::spec::Policies::default(),
+        program: None,
         containers: Vec::new(),
     };
     let run = Run::begin(

@@ -1,4 +1,6 @@
-//! `fleet.toml`: identity, defaults, network, policies, variables.
+//! `fleet.toml`: identity, defaults, network, policies, program, variables.
+
+mod program;
 
 use std::net::Ipv4Addr;
 
@@ -11,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Located, Span};
 use crate::spec::keys::Scope;
 use crate::spec::{Fleet, RebootPolicy, Subnet, Vmid};
 
-const SECTIONS: [&str; 5] = ["id", "defaults", "network", "policies", "vars"];
+const SECTIONS: [&str; 6] = ["id", "defaults", "network", "policies", "program", "vars"];
 const CONNECTION: [&str; 4] = ["url", "fingerprint", "ca_file", "token_file"];
 
 /// Reads `fleet.toml`.
@@ -30,6 +32,7 @@ pub(super) fn parse(text: &str, problems: &mut Vec<Diagnostic>) -> Fleet {
             "defaults" => reader.defaults(value),
             "network" => reader.network(value),
             "policies" => reader.policies(value),
+            "program" => reader.program(&key, value),
             "vars" => reader.vars(value),
             name if CONNECTION.contains(&name) => reader.problems.push(belongs_elsewhere(&key)),
             _ => reader.problems.push(unknown_key(&key, &SECTIONS)),
