@@ -95,7 +95,7 @@ pub(crate) enum Command {
     Status(fleet::StatusArgs),
     /// Run a command in a container
     Exec(fleet::ExecArgs),
-    /// Destroy one container of the fleet
+    /// Destroy containers of the fleet, and no others
     Destroy(fleet::DestroyArgs),
     /// Show each value of a container, and where it came from
     Config(fleet::ConfigArgs),

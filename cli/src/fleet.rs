@@ -1,17 +1,20 @@
 //! A fleet as every command wants it: read, resolved, its problems told.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use lxc_layers::{
     checkout::Checkout,
     diagnostic::{Diagnostic, Style, render},
     redact::Redactor,
     resolve::{Container, Desired, resolve},
-    spec::{self, Connection, Tree},
+    spec::{self, Connection, ContainerName, Tree},
 };
 
 use crate::{
-    args::FleetArgs,
+    args::{FleetArgs, fleet::SelectionArgs},
     exit::{Code, Failure},
     output::Output,
     settings::Environment,
@@ -107,6 +110,25 @@ pub(crate) fn container<'a>(desired: &'a Desired, name: &str) -> Result<&'a Cont
         let error = anyhow::anyhow!("there is no container `{name}` in the fleet");
         Failure::new(Code::Usage, error).hint(format!("there are: {}", names.join(", ")))
     })
+}
+
+/// The containers that a command is about; `None` when it is about all.
+pub(crate) fn selected(
+    desired: &Desired,
+    args: &SelectionArgs,
+) -> Result<Option<BTreeSet<ContainerName>>, Failure> {
+    if args.names.is_empty() {
+        return Ok(None);
+    }
+    let named = args.names.iter().map(|name| container(desired, name));
+    let named = named
+        .map(|found| found.map(|it| it.name.clone()))
+        .collect::<Result<BTreeSet<_>, _>>()?;
+    Ok(Some(if args.with_dependencies {
+        desired.with_dependencies(&named)
+    } else {
+        named
+    }))
 }
 
 /// What to do where there is no fleet.

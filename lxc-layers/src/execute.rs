@@ -20,7 +20,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-pub use destroy::{Destroyed, destroy};
+pub use destroy::{Destroyed, Doomed, destroy, left_over};
 pub use error::{Class, Error};
 pub use open::open;
 pub use report::{ContainerReport, Failure, Outcome, Report, StepReport};

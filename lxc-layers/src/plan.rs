@@ -7,6 +7,7 @@ mod hash;
 mod marker;
 mod observed;
 mod ownership;
+mod selection;
 mod show;
 
 use std::collections::BTreeMap;

@@ -47,9 +47,23 @@ pub(crate) struct CheckArgs {
     pub(crate) fleet: FleetArgs,
 }
 
+/// Which containers of the fleet a command is about.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SelectionArgs {
+    /// Only these containers [default: all]. One of them is refused while another that it comes
+    /// AFTER is left out and not whole
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// The named ones, and all that they come AFTER
+    #[arg(long, requires = "names")]
+    pub(crate) with_dependencies: bool,
+}
+
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -65,6 +79,8 @@ pub(crate) struct PlanArgs {
 /// Arguments of `apply`.
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
     /// Do not ask before something is changed
     #[arg(long, short)]
     pub(crate) yes: bool,
@@ -100,6 +116,9 @@ pub(crate) struct KeyArgs {
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
+    /// Only these containers [default: all]
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
     #[command(flatten)]
@@ -128,8 +147,9 @@ pub(crate) struct ExecArgs {
 /// Arguments of `destroy`.
 #[derive(Debug, Args)]
 pub(crate) struct DestroyArgs {
-    /// The container
-    pub(crate) name: String,
+    /// The containers: of the fleet, or left over from it. Those that come AFTER others go first
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,

@@ -33,10 +33,15 @@ pub(crate) async fn apply(args: &ApplyArgs, environment: &Environment, output: &
     let host = connect::host(&args.connect, environment, &fleet)?;
     let events = progress::shown(output);
     let _lock = lock(&fleet, "apply", &events).await?;
-    let plan = plan::made(&*host, desired).await?;
     let layers = args
         .layer
         .map_or(Layers::All, |layer| Layers::Only(layer.into()));
+    let until = match args.layer.map(Layer::from) {
+        Some(Layer::Default) => Layer::Default,
+        // Container-init decides for all that follows it.
+        _ => Layer::Configuration,
+    };
+    let plan = plan::made(&*host, desired, &args.selection, until).await?;
     if layers == Layers::Only(Layer::Init) {
         plan::show(&plan, output)?;
         return gate_of_init(&plan).map(|()| Code::Ok);

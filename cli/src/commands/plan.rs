@@ -2,6 +2,7 @@
 
 use lxc_layers::{
     diagnostic::Style,
+    event::Layer,
     execute::Limits,
     host::Host,
     observe::observe,
@@ -11,10 +12,10 @@ use lxc_layers::{
 
 use super::Outcome;
 use crate::{
-    args::fleet::PlanArgs,
+    args::fleet::{PlanArgs, SelectionArgs},
     connect,
     exit::{Code, Failure},
-    fleet::Fleet,
+    fleet::{self, Fleet},
     output::Output,
     settings::Environment,
 };
@@ -24,7 +25,7 @@ pub(crate) async fn plan(args: &PlanArgs, environment: &Environment, output: &Ou
     let fleet = Fleet::read(&args.fleet, environment).await?;
     let desired = fleet.desired(output)?;
     let host = connect::host(&args.connect, environment, &fleet)?;
-    let plan = made(&*host, desired).await?;
+    let plan = made(&*host, desired, &args.selection, Layer::Configuration).await?;
     if args.markdown {
         output.data(&plan.to_markdown());
     } else {
@@ -39,10 +40,20 @@ pub(crate) async fn plan(args: &PlanArgs, environment: &Environment, output: &Ou
     })
 }
 
-/// Observes and plans.
-pub(crate) async fn made(host: &dyn Host, desired: &Desired) -> Result<Plan, Failure> {
+/// Observes and plans, as far as `layer`, for the containers that were named.
+pub(crate) async fn made(
+    host: &dyn Host,
+    desired: &Desired,
+    selection: &SelectionArgs,
+    layer: Layer,
+) -> Result<Plan, Failure> {
+    let selected = fleet::selected(desired, selection)?;
     let observed = observe(host, desired, Limits::default().task).await?;
-    Ok(plan::plan(desired, &observed))
+    let plan = plan::plan(desired, &observed);
+    Ok(match selected {
+        Some(names) => plan.only(&names, layer),
+        None => plan,
+    })
 }
 
 /// Prints a plan the way that was asked for.

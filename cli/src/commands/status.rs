@@ -10,7 +10,11 @@ use serde::Serialize;
 
 use super::Outcome;
 use crate::{
-    args::fleet::StatusArgs, connect, exit::Code, fleet::Fleet, output::Output,
+    args::fleet::{SelectionArgs, StatusArgs},
+    connect,
+    exit::Code,
+    fleet::{self, Fleet},
+    output::Output,
     settings::Environment,
 };
 
@@ -34,12 +38,23 @@ pub(crate) async fn status(
 ) -> Outcome {
     let fleet = Fleet::read(&args.fleet, environment).await?;
     let desired = fleet.desired(output)?;
+    let names = SelectionArgs {
+        names: args.names.clone(),
+        ..SelectionArgs::default()
+    };
+    let selected = fleet::selected(desired, &names)?;
+    let is_selected = |it: &&Container| {
+        selected
+            .as_ref()
+            .is_none_or(|names| names.contains(&it.name))
+    };
     let host = connect::host(&args.connect, environment, &fleet)?;
     let observed = observe(&*host, desired, Limits::default().task).await?;
     let plan = plan::plan(desired, &observed);
     let lines: Vec<Line> = desired
         .containers
         .iter()
+        .filter(is_selected)
         .filter_map(|container| line(container, &plan, &observed))
         .collect();
     if output.is_json() {

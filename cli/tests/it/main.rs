@@ -3,6 +3,7 @@
 
 mod kills;
 mod layers;
+mod names;
 mod scene;
 mod shell;
 mod support;

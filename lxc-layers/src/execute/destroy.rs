@@ -7,9 +7,52 @@ use crate::{
     event::{Events, Layer},
     host::{Act, Host, Place},
     ledger::Entry,
-    plan::Status,
+    observe::observe,
+    plan::{Owner, Status, owner},
     resolve::{Container, Desired},
+    spec::{ContainerName, Vmid},
 };
+
+/// A guest that is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doomed {
+    /// The container that it must be, by its marker.
+    pub name: ContainerName,
+    /// Its number.
+    pub vmid: Vmid,
+}
+
+impl From<&Container> for Doomed {
+    fn from(container: &Container) -> Self {
+        Self {
+            name: container.name.clone(),
+            vmid: container.vmid,
+        }
+    }
+}
+
+/// The guests that bear this fleet's marker and that no file describes any more.
+///
+/// # Errors
+///
+/// When the hypervisor does not answer.
+pub async fn left_over(host: &dyn Host, desired: &Desired) -> Result<Vec<Doomed>, Error> {
+    let looking = Error::host("looking for guests of this fleet");
+    let limit = Limits::default().task;
+    let world = observe(host, desired, limit).await.map_err(looking)?;
+    let ours = world
+        .guests
+        .iter()
+        .filter_map(|(vmid, guest)| match owner(guest) {
+            Owner::Fleet(marker) if marker.fleet == desired.fleet => Some(Doomed {
+                name: marker.container,
+                vmid: *vmid,
+            }),
+            _ => None,
+        });
+    let undescribed = ours.filter(|it| desired.container(it.name.as_str()).is_none());
+    Ok(undescribed.collect())
+}
 
 /// What became of a container that was to be destroyed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,17 +72,17 @@ pub enum Destroyed {
 pub async fn destroy(
     host: Arc<dyn Host>,
     desired: &Desired,
-    container: &Container,
+    doomed: &Doomed,
     settings: Settings,
     events: Events,
 ) -> Result<Destroyed, Error> {
     let run = Run::begin(Seams::real(host), desired, "destroy", settings, events)?;
-    let place = run.place_of(container).await?;
+    let place = run.place_of(doomed).await?;
     let Some(place) = place else {
         return Ok(Destroyed::WasAbsent);
     };
     let subject = Subject {
-        name: &container.name,
+        name: &doomed.name,
         place: &place,
         layer: Layer::Default,
     };
@@ -53,13 +96,13 @@ pub async fn destroy(
 
 impl Run {
     /// Where the guest of that number is, whichever node it went to.
-    async fn place_of(&self, container: &Container) -> Result<Option<Place>, Error> {
-        let doing = format!("looking for `{}`", container.name);
+    async fn place_of(&self, doomed: &Doomed) -> Result<Option<Place>, Error> {
+        let doing = format!("looking for `{}`", doomed.name);
         let world = self.host.survey().await.map_err(Error::host(doing))?;
         Ok(world
             .guests
-            .get(&container.vmid)
-            .map(|guest| Place::new(guest.node.clone(), container.vmid)))
+            .get(&doomed.vmid)
+            .map(|guest| Place::new(guest.node.clone(), doomed.vmid)))
     }
 
     async fn destroy(&self, subject: Subject<'_>) -> Result<Destroyed, Error> {
