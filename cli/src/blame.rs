@@ -15,6 +15,7 @@ pub(crate) fn code(class: Class) -> Code {
         Class::Untrusted => Code::Untrusted,
         Class::Unreachable => Code::Unavailable,
         Class::Denied => Code::Denied,
+        Class::Busy => Code::Busy,
         Class::Local => Code::CannotWrite,
         _ => Code::Failed,
     }
@@ -60,6 +61,8 @@ impl From<guest::Error> for Failure {
     fn from(error: guest::Error) -> Self {
         let code = if error.is_untrusted() {
             Code::Untrusted
+        } else if error.is_taken() {
+            Code::Busy
         } else {
             Code::Unavailable
         };

@@ -66,6 +66,14 @@ pub enum Error {
         #[source]
         source: process::Error,
     },
+    /// Another run works inside it.
+    #[error("another run works on `{guest}`: {holder}")]
+    Taken {
+        /// The guest, by name and address.
+        guest: String,
+        /// Who: command, process, user, machine, and since when.
+        holder: String,
+    },
     /// A file of our own could not be written.
     #[error("preparing {what}")]
     Local {
@@ -84,10 +92,19 @@ impl Error {
         matches!(self, Self::HostKeyChanged { .. })
     }
 
+    /// Whether another run works inside it.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Taken { .. })
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Taken { .. } => {
+                Some("wait for it to end, then apply again: what it did is not done twice".to_owned())
+            }
             Self::HostKeyChanged { .. } => Some(
                 "if the guest was rebuilt on purpose, remove `host_key` from its notes in Proxmox VE; otherwise find out who answers there".to_owned(),
             ),
@@ -200,6 +217,27 @@ impl fmt::Debug for Parcel {
     }
 }
 
+/// Whom to tell who is waited for.
+pub type OnWait<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
+/// The inside of a guest, reserved until this is dropped.
+#[derive(Debug, Default)]
+pub struct Reserved {
+    /// Whether another held it first: what was decided before may be done by now.
+    pub waited: bool,
+    _session: Option<process::Held>,
+}
+
+impl Reserved {
+    /// Reserved by a program that runs for as long.
+    pub(crate) const fn by(session: process::Held, waited: bool) -> Self {
+        Self {
+            waited,
+            _session: Some(session),
+        }
+    }
+}
+
 /// A container from the inside. Every verb is bounded in time.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
@@ -215,6 +253,19 @@ pub trait Guest: Send + Sync {
     /// Runs a command to its end, whatever its exit code, telling each line.
     async fn run<'a>(&self, invocation: Invocation, on_line: OnLine<'a>)
     -> Result<Finished, Error>;
+
+    /// Reserves the inside of the guest for `holder`, for as long as the answer lives and we do.
+    ///
+    /// Another who holds it is waited for within `limit`; `on_wait` is told who that is. Where the
+    /// transport, or the guest, has no means to reserve anything, nothing is reserved.
+    async fn reserve<'a>(
+        &self,
+        _holder: &str,
+        _limit: Duration,
+        _on_wait: OnWait<'a>,
+    ) -> Result<Reserved, Error> {
+        Ok(Reserved::default())
+    }
 
     /// Sends files into `directory`, which is made when it is missing.
     async fn send(&self, files: Vec<Parcel>, directory: &str) -> Result<(), Error>;

@@ -2,8 +2,10 @@
 //!
 //! What was applied stands on the guest itself, in its marker; nothing here is needed to plan.
 
+mod holder;
 pub mod journal;
 pub mod lock;
 
+pub use holder::Holder;
 pub use journal::{Effect, Entry, Journal, Provenance, Record};
 pub use lock::Lock;

@@ -4,6 +4,8 @@
 //! when the limit is reached, or when the future is dropped, the whole group is killed. Its lines
 //! are told while it runs, with secrets already masked; the last of them are kept for the error.
 
+mod held;
+
 use std::{
     collections::VecDeque,
     ffi::OsString,
@@ -19,6 +21,8 @@ use tokio::{
     process::{Child, ChildStdin, Command},
     time::{Instant, sleep_until},
 };
+
+pub use held::{Held, Hold};
 
 use crate::redact::Redactor;
 
@@ -225,10 +229,12 @@ impl Program {
     ///
     /// When it cannot be started or followed, or does not end within its limit.
     pub async fn run(self, on_line: OnLine<'_>) -> Result<Finished, Error> {
-        let mut child = self.spawn().map_err(|source| Error::Start {
-            program: self.name.clone(),
-            source,
-        })?;
+        let mut child = self
+            .spawn(!self.input.is_empty())
+            .map_err(|source| Error::Start {
+                program: self.name.clone(),
+                source,
+            })?;
         let group = Group::of(&child);
         let mut told = Told::new(&self.redactor, on_line);
         let stdin = child.stdin.take();
@@ -259,15 +265,15 @@ impl Program {
         clippy::disallowed_methods,
         reason = "this is the one place that spawns processes"
     )]
-    fn spawn(&self) -> io::Result<Child> {
+    fn spawn(&self, has_input: bool) -> io::Result<Child> {
         let mut command = Command::new(&self.name);
         command
             .args(&self.args)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(if self.input.is_empty() {
-                Stdio::null()
-            } else {
+            .stdin(if has_input {
                 Stdio::piped()
+            } else {
+                Stdio::null()
             })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -4,7 +4,7 @@ use std::fs;
 
 use insta::assert_snapshot;
 
-use crate::scene::{CANARY, Scene, end_of};
+use crate::scene::{CANARY, Scene};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fleet_is_applied_once_and_the_second_plan_is_empty() {
@@ -155,25 +155,6 @@ async fn destroy_takes_one_container_of_ours_and_says_when_there_is_none() {
         text.contains("\"app\"") && text.contains("create"),
         "{text}"
     );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_runs_at_once_do_not_meet() {
-    let scene = Scene::new().await;
-    let children: Vec<_> = (0..2)
-        .map(|_| scene.command(&["apply", "--yes"]).spawn().unwrap())
-        .collect();
-    let mut told = String::new();
-    for child in children {
-        let output = end_of(child).await;
-        assert_eq!(output.status.code(), Some(0), "{}", scene.told(&output));
-        told += &scene.told(&output);
-    }
-    assert!(
-        told.contains("waiting for another run: `apply`, process"),
-        "{told}"
-    );
-    assert_eq!(scene.ran("10.77.0.112"), ["base", "script"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

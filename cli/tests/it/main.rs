@@ -7,3 +7,4 @@ mod names;
 mod scene;
 mod shell;
 mod support;
+mod together;

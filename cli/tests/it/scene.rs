@@ -107,6 +107,17 @@ impl Scene {
         command
     }
 
+    /// The program on another checkout of this fleet, as on another machine.
+    pub(crate) fn elsewhere(&self, args: &[&str]) -> Command {
+        let copy = self.folder.path().join("elsewhere");
+        if !copy.exists() {
+            copy_tree(&self.fleet(), &copy);
+        }
+        let mut command = self.command(args);
+        command.env("PROXMOX_CI_FLEET", copy);
+        command
+    }
+
     /// Runs it to its end, without holding up the node that runs beside.
     pub(crate) async fn run(&self, args: &[&str]) -> Output {
         let child = self.command(args).spawn().unwrap();
@@ -141,6 +152,20 @@ impl Scene {
         text.lines()
             .map(|line| masked(line).trim_end().to_owned() + "\n")
             .collect()
+    }
+}
+
+/// Copies a fleet, without what only one machine has.
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true if entry.file_name() == ".proxmox-ci" => {}
+            true => copy_tree(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).unwrap()),
+        }
     }
 }
 

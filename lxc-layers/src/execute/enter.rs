@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use super::{Error, Run, notes::Rewritten, settle::Subject};
 use crate::{
     event::Event,
-    guest::{Guest, HostKey},
+    guest::{Guest, HostKey, Reserved},
     resolve::Container,
     wait::Patience,
 };
@@ -27,6 +27,10 @@ const SSH: u16 = 22;
 pub(super) struct Entered {
     /// The way in, strict about the pin.
     pub(super) guest: Arc<dyn Guest>,
+    /// Its inside is ours alone for as long as this lives.
+    pub(super) reserved: Reserved,
+    /// The one who met it first, whose connection is used on.
+    pub(super) _met: Option<Arc<dyn Guest>>,
     /// What pinning did to the configuration, when this was the first contact.
     pub(super) pinned: Option<Rewritten>,
 }
@@ -52,8 +56,11 @@ impl Run {
         if let Some(pinned) = pinned {
             let guest = self.guest(name, address, key, Some(pinned));
             guest.wait_reachable(limit).await.map_err(reaching())?;
+            let reserved = self.reserve(subject, &*guest).await?;
             return Ok(Entered {
                 guest,
+                reserved,
+                _met: None,
                 pinned: None,
             });
         }
@@ -65,7 +72,9 @@ impl Run {
                 text: "it showed no ssh host key, so that none is pinned".to_owned(),
             });
             return Ok(Entered {
+                reserved: self.reserve(subject, &*stranger).await?,
                 guest: stranger,
+                _met: None,
                 pinned: None,
             });
         };
@@ -74,10 +83,26 @@ impl Run {
                 marker.host_key = Some(shown.to_string());
             })
             .await?;
+        let guest = self.guest(name, address, key, Some(shown));
         Ok(Entered {
-            guest: self.guest(name, address, key, Some(shown)),
+            reserved: self.reserve(subject, &*guest).await?,
+            guest,
+            _met: Some(stranger),
             pinned: Some(rewritten),
         })
+    }
+
+    /// Reserves the inside of a guest: a run of another folder or machine is waited for.
+    async fn reserve(&self, subject: Subject<'_>, guest: &dyn Guest) -> Result<Reserved, Error> {
+        let on_wait = |holder: &str| {
+            self.events.tell(Event::Retry {
+                container: subject.name.to_string(),
+                reason: format!("another run works on it: {holder}"),
+            });
+        };
+        let limit = self.settings.limits.busy;
+        let reserved = guest.reserve(&self.holder, limit, &on_wait).await;
+        reserved.map_err(Error::guest(format!("reserving `{}`", subject.name)))
     }
 
     /// The address at which a guest is reached: the one it was given, else the one it got.

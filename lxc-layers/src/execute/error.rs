@@ -155,6 +155,8 @@ pub enum Class {
     Unreachable,
     /// The server denies it.
     Denied,
+    /// Another run works on it.
+    Busy,
     /// A file of our own cannot be written.
     Local,
     /// Something failed.
@@ -186,6 +188,7 @@ impl Error {
             }
             Self::Scratch { .. } | Self::Journal(_) => Class::Local,
             Self::Guest { source, .. } if source.is_untrusted() => Class::Untrusted,
+            Self::Guest { source, .. } if source.is_taken() => Class::Busy,
             Self::Host { source, .. } => match source.kind() {
                 host::Kind::Untrusted => Class::Untrusted,
                 host::Kind::Unreachable => Class::Unreachable,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     ContainerReport, Error, Inside, Layers, Outcome, Run,
+    enter::Entered,
     notes::Rewritten,
     report::{Failure, Steps},
     settle::Subject,
@@ -29,7 +30,8 @@ pub(super) struct Worker<'a> {
     layer: Layer,
     /// The digest of the configuration that all decisions rest on.
     digest: Option<String>,
-    guest: Option<Arc<dyn Guest>>,
+    /// The guest, once it was entered.
+    entered: Option<Entered>,
     steps: Steps,
 }
 
@@ -42,7 +44,7 @@ impl<'a> Worker<'a> {
             place: Place::new(plan.node.clone(), plan.vmid),
             layer: Layer::Default,
             digest: plan.digest.clone(),
-            guest: None,
+            entered: None,
             steps: Steps::new(&run.events, run.began),
         }
     }
@@ -216,6 +218,10 @@ impl<'a> Worker<'a> {
             return Ok(());
         }
         let guest = self.guest().await?;
+        if self.is_done_meanwhile(step).await? {
+            self.steps.skip(told, "another run did it meanwhile");
+            return Ok(());
+        }
         let ran = self.provisioner(step, &*guest);
         self.steps.step(told, ran).await?;
         let fingerprint = step.fingerprint.clone();
@@ -229,6 +235,17 @@ impl<'a> Worker<'a> {
             .await?;
         self.rewritten(rewritten);
         Ok(())
+    }
+
+    /// Whether the run that was waited for brought about what this step would.
+    async fn is_done_meanwhile(&self, step: &Provisioning) -> Result<bool, Error> {
+        let waited = |entered: &Entered| entered.reserved.waited;
+        if !self.entered.as_ref().is_some_and(waited) {
+            return Ok(false);
+        }
+        let config = self.run.config_of(self.subject()).await?;
+        let marker = self.run.marker_of(self.subject(), &config)?;
+        Ok(marker.layers.get(step.id) == Some(&step.fingerprint))
     }
 
     async fn provisioner(&self, step: &Provisioning, guest: &dyn Guest) -> Result<(), Error> {
@@ -264,17 +281,18 @@ impl<'a> Worker<'a> {
 
     /// The guest, entered once for this container.
     async fn guest(&mut self) -> Result<Arc<dyn Guest>, Error> {
-        if let Some(guest) = &self.guest {
-            return Ok(Arc::clone(guest));
+        if let Some(entered) = &self.entered {
+            return Ok(Arc::clone(&entered.guest));
         }
         let step = self.step("wait for ssh", Kind::Boot);
         let enter = self.run.enter(self.subject(), self.container);
-        let entered = self.steps.step(step, enter).await?;
-        if let Some(rewritten) = entered.pinned {
+        let mut entered = self.steps.step(step, enter).await?;
+        if let Some(rewritten) = entered.pinned.take() {
             self.rewritten(rewritten);
         }
-        self.guest = Some(Arc::clone(&entered.guest));
-        Ok(entered.guest)
+        let guest = Arc::clone(&entered.guest);
+        self.entered = Some(entered);
+        Ok(guest)
     }
 
     async fn gate_of_default(&mut self) -> Result<(), Error> {

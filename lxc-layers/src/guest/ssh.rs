@@ -3,8 +3,13 @@
 //! Only `ssh` itself is used: files travel through its standard input as a tar archive, and the
 //! first contact records the host key into a `known_hosts` file of its own. What the operator's own
 //! ssh configuration says (a jump host, for instance) stays in force, except where it could weaken
-//! trust or share a connection.
+//! trust.
+//!
+//! One connection is made for a guest, when it is first reached, and all that follows goes through
+//! it. It ends with us: it lives on an open standard input. Where it broke, each command connects
+//! by itself.
 
+mod connection;
 mod key;
 
 use std::{
@@ -14,16 +19,18 @@ use std::{
     net::Ipv4Addr,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    sync::Mutex,
     time::Duration,
 };
 
 use async_trait::async_trait;
 
+use connection::Master;
 pub use key::{HostKey, OperatorKey};
 
-use super::{Error, Guest, Invocation, LastWords, Parcel, pack, quote};
+use super::{Error, Guest, Invocation, LastWords, OnWait, Parcel, Reserved, pack, quote};
 use crate::{
-    process::{Finished, OnLine, Program},
+    process::{self, Finished, Held, OnLine, Program},
     redact::Redactor,
     wait::Patience,
 };
@@ -53,11 +60,13 @@ pub struct SshTarget {
 }
 
 /// A guest over ssh.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Ssh {
     target: SshTarget,
     pinned: Option<HostKey>,
     redactor: Redactor,
+    /// The connection that all commands share.
+    shared: Mutex<Option<Held>>,
 }
 
 impl Ssh {
@@ -68,6 +77,7 @@ impl Ssh {
             target,
             pinned,
             redactor,
+            shared: Mutex::default(),
         }
     }
 
@@ -100,7 +110,7 @@ impl Ssh {
     }
 
     /// Options that hold for every connection.
-    fn options(&self, known_hosts: &Path, trust: Trust) -> Vec<String> {
+    fn options(&self, known_hosts: &Path, trust: Trust, master: Master) -> Vec<String> {
         let strict = match trust {
             Trust::Pinned => "yes",
             Trust::FirstContact => "accept-new",
@@ -117,8 +127,9 @@ impl Ssh {
             "PreferredAuthentications=publickey".to_owned(),
             "ForwardAgent=no".to_owned(),
             "ClearAllForwardings=yes".to_owned(),
-            "ControlMaster=no".to_owned(),
-            "ControlPath=none".to_owned(),
+            format!("ControlMaster={}", master.word()),
+            format!("ControlPath={}", self.control_path()),
+            "ControlPersist=no".to_owned(),
             "LogLevel=ERROR".to_owned(),
             format!("ConnectTimeout={CONNECT_SECS}"),
             "ServerAliveInterval=15".to_owned(),
@@ -133,9 +144,15 @@ impl Ssh {
     }
 
     /// The program that runs `invocation` on the guest.
-    fn program(&self, invocation: Invocation, known_hosts: &Path, trust: Trust) -> Program {
+    fn program(
+        &self,
+        invocation: Invocation,
+        known_hosts: &Path,
+        trust: Trust,
+        master: Master,
+    ) -> Program {
         Program::new("ssh")
-            .args(self.options(known_hosts, trust))
+            .args(self.options(known_hosts, trust, master))
             .arg(format!("{}@{}", self.target.user, self.target.address))
             .arg(quote::join(&invocation.argv))
             .input(invocation.input)
@@ -143,24 +160,12 @@ impl Ssh {
             .redactor(self.redactor.clone())
     }
 
-    /// One command over one connection; `Err` only when the program itself failed.
-    async fn attempt(
-        &self,
-        invocation: Invocation,
-        trust: Trust,
-        on_line: OnLine<'_>,
-    ) -> Result<Finished, Error> {
-        let known_hosts = match trust {
-            Trust::Pinned => self.known_hosts()?,
-            Trust::FirstContact => self.scratch_file("first_contact"),
-        };
-        self.program(invocation, &known_hosts, trust)
-            .run(on_line)
-            .await
-            .map_err(|source| Error::Program {
-                guest: self.called(),
-                source,
-            })
+    /// The program failed that should have spoken to the guest.
+    fn program_failed(&self, source: process::Error) -> Error {
+        Error::Program {
+            guest: self.called(),
+            source,
+        }
     }
 
     /// Tries until the guest answers or says something final.
@@ -168,11 +173,9 @@ impl Ssh {
         let mut patience = Patience::new(limit, PAUSES.0, PAUSES.1);
         let mut refusals = 0;
         loop {
-            let probe = Invocation::new(["true"]).limit(Duration::from_secs(CONNECT_SECS * 3));
-            let finished = self.attempt(probe, trust, &|_, _| {}).await?;
-            if finished.code != SSH_FAILED {
+            let Some(finished) = self.connect(trust).await? else {
                 return Ok(());
-            }
+            };
             refusals = match Refusal::read(&finished.tail) {
                 Refusal::HostKey { shown } => return Err(self.changed(shown)),
                 Refusal::Key if refusals + 1 >= REFUSALS => {
@@ -274,7 +277,9 @@ impl Guest for Ssh {
         invocation: Invocation,
         on_line: OnLine<'a>,
     ) -> Result<Finished, Error> {
-        let finished = self.attempt(invocation, Trust::Pinned, on_line).await?;
+        let program = self.program(invocation, &self.known_hosts()?, Trust::Pinned, Master::No);
+        let ran = program.run(on_line).await;
+        let finished = ran.map_err(|source| self.program_failed(source))?;
         if finished.code != SSH_FAILED {
             return Ok(finished);
         }
@@ -285,6 +290,15 @@ impl Guest for Ssh {
                 last: LastWords::new(&finished.tail),
             }),
         }
+    }
+
+    async fn reserve<'a>(
+        &self,
+        holder: &str,
+        limit: Duration,
+        on_wait: OnWait<'a>,
+    ) -> Result<Reserved, Error> {
+        self.reserved(holder, limit, on_wait).await
     }
 
     async fn send(&self, files: Vec<Parcel>, directory: &str) -> Result<(), Error> {
@@ -332,6 +346,8 @@ impl Guest for Ssh {
             "UpdateHostKeys=no".to_owned(),
             "-o".to_owned(),
             "IdentitiesOnly=yes".to_owned(),
+            "-o".to_owned(),
+            format!("ControlPath={}", self.control_path()),
         ]);
         let entries = [
             ("ansible_host", self.target.address.to_string()),

@@ -1,4 +1,8 @@
-//! The lock by which two runs on one fleet do not meet.
+//! The lock by which two runs of one folder do not meet.
+//!
+//! Runs of two folders, or of two machines, meet on what they work on: every write rests on a digest,
+//! every guest says by its marker whose it is, and the inside of a guest is reserved, see
+//! [`crate::guest::Guest::reserve`].
 //!
 //! A file beside the run journal, locked by the system, so that a killed run leaves nothing to clean
 //! up. The programs that a run starts inherit it: as long as a playbook of a killed run still works
@@ -14,6 +18,7 @@ use std::{
 
 use rustix::io::{FdFlags, fcntl_setfd};
 
+use super::Holder;
 use crate::wait::Patience;
 
 /// Why a run may not begin.
@@ -100,8 +105,7 @@ fn open(folder: &Path, path: &Path) -> io::Result<File> {
 
 /// Writes who holds it, for the one who waits.
 fn sign(file: &mut File, command: &str) -> io::Result<()> {
-    let since = super::journal::now();
-    let text = format!("`{command}`, process {}, since {since}", std::process::id());
+    let text = Holder::now(command).to_string();
     file.set_len(0)?;
     file.rewind()?;
     file.write_all(text.as_bytes())
