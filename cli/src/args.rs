@@ -2,6 +2,7 @@
 
 pub(crate) mod fleet;
 pub(crate) mod forge;
+pub(crate) mod keys;
 pub(crate) mod node;
 pub(crate) mod runner;
 pub(crate) mod shell;
@@ -99,6 +100,10 @@ pub(crate) enum Command {
     Destroy(fleet::DestroyArgs),
     /// Show each value of a container, and where it came from
     Config(fleet::ConfigArgs),
+    /// Tell what a key of `config.env`, `container.toml` or `fleet.toml` means
+    Explain(keys::ExplainArgs),
+    /// Write the JSON schema of a file, for editors and programs
+    Schema(keys::SchemaArgs),
     /// Serve a Gitea: to test against, or, with a folder, to keep repositories and run workflows
     Forge(forge::ForgeArgs),
     /// Run a Proxmox VE API on this machine, with real or simulated containers

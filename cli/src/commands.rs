@@ -5,11 +5,13 @@ mod check;
 mod config;
 mod destroy;
 mod exec;
+mod explain;
 mod forge;
 mod init;
 mod node;
 mod plan;
 mod runner;
+mod schema;
 mod shell;
 mod status;
 
@@ -34,6 +36,8 @@ pub(crate) async fn run(cli: Cli, environment: &Environment, output: &Output) ->
         Command::Exec(args) => exec::exec(&args, environment, output).await,
         Command::Destroy(args) => destroy::destroy(&args, environment, output).await,
         Command::Config(args) => config::config(&args, environment, output).await,
+        Command::Explain(args) => explain::explain(&args, output),
+        Command::Schema(args) => schema::schema(&args, environment, output),
         Command::Forge(args) => forge::forge(args, output).await,
         Command::Node(args) => node::run(args, output).await,
         Command::Runner(command) => runner::runner(command, environment, output).await,

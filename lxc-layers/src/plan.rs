@@ -17,7 +17,7 @@ use serde::Serialize;
 pub use marker::{Error as MarkerError, Marker, OWNERSHIP_TAG, words};
 pub use observed::{Access, Guest, GuestConfig, GuestKind, Identity, Observed, Status};
 pub use ownership::{Owner, bears_tag, owner};
-pub use show::VERSION;
+pub use show::{VERSION, schema};
 
 use ownership::{elsewhere, left_over};
 

@@ -21,7 +21,7 @@ pub(crate) async fn config(
 ) -> Outcome {
     let Some(name) = &args.explain else {
         if output.is_json() {
-            output.json(&keys::schema())?;
+            output.json(&keys::schema(keys::File::Container))?;
         } else {
             output.data(keys::text().trim_end());
         }

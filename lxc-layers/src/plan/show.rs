@@ -6,7 +6,7 @@ mod text;
 
 use std::collections::BTreeMap;
 
-pub use json::VERSION;
+pub use json::{VERSION, schema};
 
 use super::{Change, ChangeClass, ContainerPlan, Plan};
 

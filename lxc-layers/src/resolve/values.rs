@@ -170,7 +170,10 @@ pub(super) fn address(text: &str, prefix: Option<u8>) -> Result<Address, Wrong> 
         _ => {}
     }
     let (address, written) = match text.split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix.parse().map_err(|_| wrong())?)),
+        Some((address, prefix)) => {
+            let prefix = digits(prefix).and_then(|prefix| u8::try_from(prefix).ok());
+            (address, Some(prefix.ok_or_else(wrong)?))
+        }
         None => (text, prefix),
     };
     let address: Ipv4Addr = address.parse().map_err(|_| wrong())?;

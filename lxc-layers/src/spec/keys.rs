@@ -1,13 +1,25 @@
-//! The one table of keys: parser, documentation, `config --explain` and the schema all read it.
+//! The one table of keys: parser, documentation, `config --explain`, `explain` and the schemas all
+//! read it.
 
 mod document;
+mod explain;
+mod kind;
+mod parts;
+mod schema;
+mod sections;
 mod table;
 
 use serde::Serialize;
 
 use crate::diagnostic::nearest;
 
-pub use document::{markdown, schema, text};
+pub use document::{markdown, parts_markdown, sections_markdown, text};
+pub use explain::{Explanation, all, explain, list};
+pub use kind::Kind;
+pub use parts::{Form, Part, parts};
+pub use schema::{File, schema};
+pub(crate) use sections::names;
+pub use sections::{SECTIONS, Section};
 pub use table::TABLE;
 
 /// What a change costs the container.
@@ -56,6 +68,24 @@ impl ChangeClass {
             Self::Layer => "layer",
         }
     }
+
+    /// What it costs, in one sentence.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Nothing => "Nothing in Proxmox VE changes.",
+            Self::Live => "Written at once, without effect on what runs.",
+            Self::Hotplug => "Takes effect in the running container at once.",
+            Self::NeedsReboot => "Written at once, takes effect at the next restart.",
+            Self::Resize => "The disk grows while the container runs; it never shrinks.",
+            Self::Move => "The disk goes to another storage; the container stands still for it.",
+            Self::Migrate => "The container goes to another node, with a restart when it runs.",
+            Self::Replace => "Only a new container would do: refused unless `TERMINATE` consents.",
+            Self::Create => "The container comes into being.",
+            Self::Start => "The container is started.",
+            Self::Layer => "A layer is run in the guest.",
+        }
+    }
 }
 
 /// Whether a key holds one value or several.
@@ -93,8 +123,15 @@ pub struct Row {
     pub scope: Scope,
     /// The Proxmox VE field it becomes, or what reads it instead.
     pub field: &'static str,
-    /// Grammar of one value, with its unit.
+    /// Grammar of one value, with its unit, for people.
     pub grammar: &'static str,
+    /// The unit of a number that stands alone; empty where there is none.
+    pub unit: &'static str,
+    /// The same grammar for a schema, with its bounds.
+    #[serde(skip)]
+    pub kind: Kind,
+    /// A value as `config.env` has it.
+    pub example: &'static str,
     /// What holds when it is not written.
     pub default: &'static str,
     /// What a change of it costs.
@@ -201,33 +238,38 @@ mod tests {
     }
 
     #[test]
-    fn the_documented_table_is_this_one() {
+    fn the_documented_tables_are_these() {
         let documented = include_str!("../../KEYS.md");
-        let (_, rest) = documented
-            .split_once("<!-- the table, as the program has it -->\n")
-            .expect("KEYS.md marks it");
-        let (table, _) = rest
-            .split_once("<!-- end of the table -->")
-            .expect("KEYS.md marks its end");
-        let now = markdown();
-        assert_eq!(table, now, "put this between the marks of KEYS.md:\n{now}");
-    }
-
-    #[test]
-    fn the_schema_knows_every_key_and_says_what_it_means() {
-        let schema = schema();
-        for row in &TABLE {
-            let description =
-                schema["properties"][row.name.to_ascii_lowercase()]["description"].as_str();
-            assert!(
-                description.is_some_and(|text| text.starts_with(row.meaning)),
-                "{}",
-                row.name
-            );
+        let mut stale = Vec::new();
+        for (mark, now) in [
+            ("the table, as the program has it", markdown()),
+            (
+                "the parts of an item of `MOUNT`",
+                parts_markdown(Key::Mount),
+            ),
+            (
+                "the parts of an item of `DEVICE`",
+                parts_markdown(Key::Device),
+            ),
+            ("the parts of an item of `NIC`", parts_markdown(Key::Nic)),
+            ("the keys of `fleet.toml`", sections_markdown(File::Fleet)),
+            (
+                "the keys of `fleet.local.toml`",
+                sections_markdown(File::Connection),
+            ),
+        ] {
+            let table = documented
+                .split_once(&format!("<!-- {mark} -->\n"))
+                .and_then(|(_, rest)| rest.split_once("<!-- end -->"))
+                .map(|(table, _)| table);
+            if table != Some(now.as_str()) {
+                stale.push(format!("<!-- {mark} -->\n{now}<!-- end -->"));
+            }
         }
-        assert_eq!(
-            schema["properties"].as_object().map(serde_json::Map::len),
-            Some(TABLE.len())
+        assert!(
+            stale.is_empty(),
+            "put these into KEYS.md:\n{}",
+            stale.join("\n")
         );
     }
 

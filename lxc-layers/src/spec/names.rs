@@ -137,8 +137,11 @@ impl FromStr for Vmid {
     type Err = NotAName;
 
     fn from_str(text: &str) -> Result<Self, NotAName> {
-        text.parse::<u32>()
-            .map_err(|_| NotAName::new(text, "a number from 100 to 999999999"))
+        // `parse` alone would take a sign.
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse::<u32>().ok().filter(|_| digits);
+        number
+            .ok_or_else(|| NotAName::new(text, "a number from 100 to 999999999"))
             .and_then(Self::try_from)
     }
 }

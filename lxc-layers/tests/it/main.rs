@@ -13,5 +13,6 @@ mod planning;
 mod properties;
 mod provisioners;
 mod refusals;
+mod schemas;
 mod support;
 mod worlds;

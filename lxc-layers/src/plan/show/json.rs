@@ -1,9 +1,7 @@
 //! A plan for a program.
 //!
-//! The form: `version` (1), `fleet`, `empty`, `counts` by class, `hashes` by layer, `containers`
-//! (each with `name`, `vmid`, `node`, `standing`, `after`, `changes`, `refusals`, `actions` by
-//! layer) and `notices`. Fields may be added; one that is there keeps its meaning while the version
-//! is the same.
+//! Its form is described by `plan.schema.json` of this crate, which [`schema`] gives: fields may be
+//! added; one that is there keeps its meaning while the version is the same.
 
 use serde_json::{Map, Value, json};
 
@@ -13,6 +11,15 @@ use crate::plan::{Action, ContainerPlan, Plan, Refusal};
 
 /// The version of the JSON form.
 pub const VERSION: u32 = 1;
+
+/// The JSON schema of [`Plan::to_json`], draft 2020-12.
+///
+/// # Panics
+/// Never: it is part of the program, and a test reads it.
+#[must_use]
+pub fn schema() -> Value {
+    serde_json::from_str(include_str!("../../../plan.schema.json")).expect("a test reads it")
+}
 
 impl Plan {
     /// The plan as JSON; no secret is in it.

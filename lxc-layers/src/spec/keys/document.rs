@@ -1,8 +1,6 @@
-//! The table of keys as documentation and as a schema, both made from its rows.
+//! The tables of keys as documentation, made from their rows.
 
-use serde_json::{Map, Value, json};
-
-use super::{Key, Row, Scope, Shape, TABLE};
+use super::{File, Form, Key, Row, SECTIONS, Scope, Shape, TABLE, parts};
 
 /// The table as Markdown, one row a key.
 #[must_use]
@@ -74,41 +72,42 @@ fn paragraph(row: &Row) -> String {
     )
 }
 
-/// A JSON schema of `container.toml`, for editors.
+/// The parts of one item of a key that has any, as Markdown.
 #[must_use]
-pub fn schema() -> Value {
-    let properties: Map<String, Value> = TABLE
-        .iter()
-        .map(|row| (row.name.to_ascii_lowercase(), property(row)))
-        .collect();
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "container.toml",
-        "type": "object",
-        "required": ["id"],
-        "additionalProperties": false,
-        "properties": properties,
-    })
+pub fn parts_markdown(key: Key) -> String {
+    let mut out =
+        "| in `container.toml` | in `config.env` | meaning |\n| --- | --- | --- |\n".to_owned();
+    for part in parts(key) {
+        let text = match part.form {
+            Form::Bare => part.written.to_owned(),
+            Form::Named(name) => format!(":{name}=…"),
+            Form::WhenTrue(word) | Form::WhenFalse(word) => format!(":{word}"),
+        };
+        let value = match part.form {
+            Form::WhenTrue(_) => "true",
+            Form::WhenFalse(_) => "false",
+            Form::Bare | Form::Named(_) => "…",
+        };
+        out.push_str(&format!(
+            "| `{} = {value}` | `{text}` | {} |\n",
+            part.name, part.meaning
+        ));
+    }
+    out
 }
 
-fn property(row: &Row) -> Value {
-    let scalar = json!({"type": ["string", "integer", "number", "boolean"]});
-    let item = match row.key {
-        Key::Mount | Key::Device | Key::Nic => json!({"type": ["string", "object"]}),
-        _ => scalar.clone(),
-    };
-    let mut property = match (row.shape, row.key) {
-        (Shape::Scalar, _) => scalar,
-        (Shape::List, Key::Vars | Key::Features | Key::Startup) => {
-            json!({"anyOf": [{"type": "array", "items": item}, {"type": "object"}, {"type": "string"}]})
-        }
-        (Shape::List, _) => {
-            json!({"anyOf": [{"type": "array", "items": item}, {"type": "string"}]})
-        }
-    };
-    property["description"] = Value::from(format!(
-        "{} {}; default: {}.",
-        row.meaning, row.grammar, row.default
-    ));
-    property
+/// The keys of a file of the fleet's own, as Markdown.
+#[must_use]
+pub fn sections_markdown(file: File) -> String {
+    let mut out = "| key | value | without it | meaning |\n| --- | --- | --- | --- |\n".to_owned();
+    for section in SECTIONS.iter().filter(|section| section.file == file) {
+        out.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            section.path(),
+            section.grammar,
+            section.default,
+            section.meaning
+        ));
+    }
+    out
 }

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use super::document::{Document, unknown_key};
 use super::env;
 use crate::diagnostic::{Diagnostic, Located, Span};
-use crate::spec::keys::{Scope, Shape};
+use crate::spec::keys::{Form, Part, Scope, Shape, parts};
 use crate::spec::{Entries, Entry, Key};
 
 /// The entries of a `config.env`.
@@ -99,9 +99,9 @@ fn no_such_key(key: &Located<String>) -> Diagnostic {
         Some(name) => problem
             .expected(format!("did you mean `{name}`?"))
             .help(format!("write `{name}`, or remove the line")),
-        None => problem.expected("expected a key of the table").help(
-            "`proxmox-ci config --keys` lists them; variables for provisioners go into `VARS`",
-        ),
+        None => problem
+            .expected("expected a key of the table")
+            .help("`proxmox-ci explain` lists them; variables for provisioners go into `VARS`"),
     }
 }
 
@@ -228,11 +228,13 @@ fn toml_item<'a>(
     key: Key,
     item: &Spanned<DeValue<'a>>,
 ) -> Result<Located<String>, Vec<Diagnostic>> {
-    let (DeValue::Table(table), Some(parts)) = (item.get_ref(), parts_of(key)) else {
+    let parts = parts(key);
+    let (DeValue::Table(table), false) = (item.get_ref(), parts.is_empty()) else {
         return document.scalar(item).map_err(|problem| vec![*problem]);
     };
     let mut problems = Vec::new();
     let mut texts: Vec<(usize, String)> = Vec::new();
+    let mut given = Vec::new();
     for (name, value) in document.pairs(table) {
         let Some(position) = parts.iter().position(|part| part.name == name.value) else {
             problems.push(unsupported(&name).unwrap_or_else(|| {
@@ -243,14 +245,22 @@ fn toml_item<'a>(
             }));
             continue;
         };
-        match document.scalar(value) {
-            Ok(text) => texts.extend(
-                parts[position]
-                    .text(&text.value)
-                    .map(|text| (position, text)),
-            ),
+        given.push(parts[position].name);
+        match part_text(document, &parts[position], value) {
+            Ok(text) => texts.extend(text.map(|text| (position, text))),
             Err(problem) => problems.push(*problem),
         }
+    }
+    if let Some(wanted) = incomplete(key, &given).filter(|_| problems.is_empty()) {
+        problems.push(
+            Diagnostic::error(
+                "missing-part",
+                document.place(item),
+                "this item does not say all that it must",
+            )
+            .expected(format!("expected {wanted}"))
+            .help(format!("give it {wanted}")),
+        );
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -258,6 +268,53 @@ fn toml_item<'a>(
     texts.sort_by_key(|(position, _)| *position);
     let texts: Vec<_> = texts.into_iter().map(|(_, text)| text).collect();
     Ok(Located::new(texts.join(":"), document.place(item)))
+}
+
+/// What a named part adds to the text form; `None` for a switch that stands as it does anyway.
+fn part_text<'a>(
+    document: &Document<'a>,
+    part: &Part,
+    value: &Spanned<DeValue<'a>>,
+) -> Result<Option<String>, Box<Diagnostic>> {
+    let text = document.scalar(value)?.value;
+    let is_word = matches!(value.get_ref(), DeValue::String(_) | DeValue::Integer(_));
+    let one_part = !text.contains(':');
+    match part.form {
+        Form::Bare | Form::Named(_) if !is_word => {
+            Err(Box::new(document.wrong(value, "text or a number")))
+        }
+        Form::Bare if one_part => Ok(Some(text)),
+        Form::Bare => Err(Box::new(document.wrong(value, "text without `:`"))),
+        Form::Named(name) => Ok(Some(format!("{name}={text}"))),
+        Form::WhenTrue(word) | Form::WhenFalse(word) => {
+            let says = match text.as_str() {
+                "yes" => true,
+                "no" => false,
+                _ => return Err(Box::new(document.wrong(value, "true or false"))),
+            };
+            let counts = matches!(part.form, Form::WhenTrue(_));
+            Ok((says == counts).then(|| word.to_owned()))
+        }
+    }
+}
+
+/// What an item with these parts lacks, or has too much.
+fn incomplete(key: Key, given: &[&str]) -> Option<&'static str> {
+    let has = |name: &str| given.contains(&name);
+    let is_whole = match key {
+        Key::Mount => {
+            let kinds = ["folder", "size", "volume"].iter().filter(|kind| has(kind));
+            let fits = has("storage") || !has("volume");
+            has("target") && kinds.count() == 1 && fits && !(has("folder") && has("storage"))
+        }
+        Key::Device => has("path"),
+        _ => has("bridge") && has("address"),
+    };
+    (!is_whole).then_some(match key {
+        Key::Mount => "`target`, and one of `folder`, `size`, or `storage` with `volume`",
+        Key::Device => "`path`",
+        _ => "`bridge` and `address`",
+    })
 }
 
 /// What the grammar knows by name, and this program does not do yet.
@@ -271,72 +328,4 @@ fn unsupported(name: &Located<String>) -> Option<Diagnostic> {
         )
         .help("remove it; it would be ignored otherwise, and nothing is ignored here")
     })
-}
-
-/// A named part of an item, in the order in which the text form has it.
-struct Part {
-    name: &'static str,
-    form: Form,
-}
-
-enum Form {
-    /// The value stands for itself.
-    Bare,
-    /// `name=value`.
-    Named(&'static str),
-    /// The word, when true.
-    WhenTrue(&'static str),
-    /// The word, when false.
-    WhenFalse(&'static str),
-}
-
-impl Part {
-    fn text(&self, value: &str) -> Option<String> {
-        match self.form {
-            Form::Bare => Some(value.to_owned()),
-            Form::Named(name) => Some(format!("{name}={value}")),
-            Form::WhenTrue(word) => (value == "yes").then(|| word.to_owned()),
-            Form::WhenFalse(word) => (value == "no").then(|| word.to_owned()),
-        }
-    }
-}
-
-const fn part(name: &'static str, form: Form) -> Part {
-    Part { name, form }
-}
-
-static MOUNT: [Part; 10] = [
-    part("folder", Form::Bare),
-    part("storage", Form::Bare),
-    part("size", Form::Bare),
-    part("volume", Form::Bare),
-    part("target", Form::Bare),
-    part("readonly", Form::WhenTrue("ro")),
-    part("backup", Form::WhenFalse("nobackup")),
-    part("acl", Form::WhenFalse("noacl")),
-    part("quota", Form::WhenTrue("quota")),
-    part("shared", Form::WhenTrue("shared")),
-];
-
-static DEVICE: [Part; 5] = [
-    part("path", Form::Bare),
-    part("mode", Form::Named("mode")),
-    part("uid", Form::Named("uid")),
-    part("gid", Form::Named("gid")),
-    part("readonly", Form::WhenTrue("ro")),
-];
-
-static NIC: [Part; 3] = [
-    part("bridge", Form::Bare),
-    part("address", Form::Bare),
-    part("vlan", Form::Named("vlan")),
-];
-
-fn parts_of(key: Key) -> Option<&'static [Part]> {
-    match key {
-        Key::Mount => Some(&MOUNT),
-        Key::Device => Some(&DEVICE),
-        Key::Nic => Some(&NIC),
-        _ => None,
-    }
 }

@@ -10,11 +10,8 @@ use toml::de::DeValue;
 use super::container::toml_entry;
 use super::document::{Document, unknown_key};
 use crate::diagnostic::{Diagnostic, Located, Span};
-use crate::spec::keys::Scope;
+use crate::spec::keys::{File, Scope, names};
 use crate::spec::{Fleet, RebootPolicy, Subnet, Vmid};
-
-const SECTIONS: [&str; 6] = ["id", "defaults", "network", "policies", "program", "vars"];
-const CONNECTION: [&str; 4] = ["url", "fingerprint", "ca_file", "token_file"];
 
 /// Reads `fleet.toml`.
 pub(super) fn parse(text: &str, problems: &mut Vec<Diagnostic>) -> Fleet {
@@ -34,8 +31,12 @@ pub(super) fn parse(text: &str, problems: &mut Vec<Diagnostic>) -> Fleet {
             "policies" => reader.policies(value),
             "program" => reader.program(&key, value),
             "vars" => reader.vars(value),
-            name if CONNECTION.contains(&name) => reader.problems.push(belongs_elsewhere(&key)),
-            _ => reader.problems.push(unknown_key(&key, &SECTIONS)),
+            name if names(File::Connection, "").contains(&name) => {
+                reader.problems.push(belongs_elsewhere(&key));
+            }
+            _ => reader
+                .problems
+                .push(unknown_key(&key, &names(File::Fleet, ""))),
         }
     }
     if fleet.id.is_none() && problems.len() == before {
@@ -116,9 +117,9 @@ impl<'a> Reader<'_, 'a> {
             return;
         };
         for (key, value) in self.document.pairs(table) {
-            if !["subnet", "gateway", "vmids"].contains(&key.value.as_str()) {
-                self.problems
-                    .push(unknown_key(&key, &["subnet", "gateway", "vmids"]));
+            let known = names(File::Fleet, "network");
+            if !known.contains(&key.value.as_str()) {
+                self.problems.push(unknown_key(&key, &known));
                 continue;
             }
             let Some(written) = self.take(self.document.string(value)) else {
@@ -187,7 +188,11 @@ fn subnet(text: &str) -> Result<Subnet, &'static str> {
     let wanted = "an IPv4 network such as `10.0.0.0/24`";
     let (address, prefix) = text.split_once('/').ok_or(wanted)?;
     let address: Ipv4Addr = address.parse().map_err(|_| wanted)?;
-    let prefix: u8 = prefix.parse().map_err(|_| wanted)?;
+    let prefix = prefix
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(prefix);
+    let prefix: u8 = prefix.and_then(|it| it.parse().ok()).ok_or(wanted)?;
     let subnet = Subnet::new(address, prefix).ok_or(wanted)?;
     if subnet.address == address {
         Ok(subnet)

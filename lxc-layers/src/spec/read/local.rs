@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use super::document::{Document, unknown_key};
 use super::env;
 use crate::diagnostic::{Diagnostic, Located, Span};
+use crate::spec::keys::{File, names};
 use crate::spec::{Secret, Tree};
 
 const CONNECTION: &str = "fleet.local.toml";
 const SECRETS: &str = "secrets.local.env";
-const KEYS: [&str; 4] = ["url", "fingerprint", "ca_file", "token_file"];
 
 /// How to reach Proxmox VE, as `fleet.local.toml` says it; flags and environment win over it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ fn no_connection_key(key: &Located<String>) -> Diagnostic {
             "write the token into a file of its own, mode 0600, and name it by `token_file`",
         );
     }
-    unknown_key(key, &KEYS)
+    unknown_key(key, &names(File::Connection, ""))
 }
 
 /// The secrets of `secrets.local.env`.

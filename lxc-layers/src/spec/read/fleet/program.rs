@@ -3,11 +3,9 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::{Reader, unknown_key};
+use super::{File, Reader, names, unknown_key};
 use crate::diagnostic::{Diagnostic, Located};
 use crate::spec::Program;
-
-const KEYS: [&str; 2] = ["version", "sha256"];
 
 impl<'a> Reader<'_, 'a> {
     /// Both keys or none of them: a version without its checksum could be anything.
@@ -18,8 +16,9 @@ impl<'a> Reader<'_, 'a> {
         let before = self.problems.len();
         let (mut version, mut sha256) = (None, None);
         for (key, value) in self.document.pairs(table) {
-            if !KEYS.contains(&key.value.as_str()) {
-                self.problems.push(unknown_key(&key, &KEYS));
+            let known = names(File::Fleet, "program");
+            if !known.contains(&key.value.as_str()) {
+                self.problems.push(unknown_key(&key, &known));
                 continue;
             }
             let Some(written) = self.take(self.document.string(value)) else {
