@@ -30,6 +30,8 @@
 //! # Quirks
 //! - Gitea wraps its refusals into a 500 with a text: an unknown runner is `UnknownRunner` here.
 //! - `no_more` without a new row does not seal before 1.26, so a last row always goes with it.
+//! - `FetchTask` answers at once, and an answer that is lost takes its task with it for ten minutes. A
+//!   server that understands `Prefer: wait` and the runner's own place does better; see [`Fetcher`].
 //! - An ephemeral runner is gone with the end of its task: its log must be sealed before.
 
 mod buffer;
@@ -38,6 +40,8 @@ mod log;
 mod message;
 mod report;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::api::actions::Actions;
@@ -45,7 +49,7 @@ use crate::auth::Secret;
 use crate::client::Client;
 use crate::ensure::Ensured;
 use crate::error::{ErrorKind, Result};
-use crate::ids::RunnerId;
+use crate::ids::{RunnerId, TaskId};
 use crate::request::{Operation, Request, Safety, operations};
 
 pub use buffer::{LogRow, ROW_MAX};
@@ -65,6 +69,9 @@ operations! {
     UPDATE_LOG = Operation::post("/runner.v1.RunnerService/UpdateLog", "send log")
         .safety(Safety::Idempotent);
 }
+
+/// How long the server may take for an answer. A call that is silent for longer is sent again.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
 /// The word with which a runner says that it hears of a cancellation and ends the job itself.
 const CANCELLING: &str = "cancelling";
@@ -241,7 +248,7 @@ impl Runner {
     }
 
     fn request(&self, operation: &Operation) -> Request {
-        call(operation).credentials(vec![
+        call(operation).timeout(ANSWERED_WITHIN).credentials(vec![
             ("x-runner-uuid", self.credentials.uuid.clone()),
             ("x-runner-token", self.credentials.token.reveal().to_owned()),
         ])
@@ -281,6 +288,17 @@ impl Runner {
     #[must_use]
     pub fn report(&self, task: &Task) -> TaskReport {
         TaskReport::new(self.clone(), task.id)
+    }
+
+    /// Log and report of a task that was fetched before this program was started, or whose log was
+    /// begun by others: so many of its rows are known to be stored. Rows that come again are
+    /// stored once.
+    #[must_use]
+    pub fn resume(&self, task: TaskId, acknowledged: u64) -> (TaskLog, TaskReport) {
+        (
+            TaskLog::resumed(self.clone(), task, acknowledged),
+            TaskReport::new(self.clone(), task),
+        )
     }
 }
 

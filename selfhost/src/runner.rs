@@ -21,6 +21,7 @@ mod event;
 mod expression;
 mod folders;
 mod job;
+mod journal;
 mod lines;
 mod mask;
 mod progress;
@@ -30,6 +31,6 @@ mod shell;
 mod surroundings;
 mod workflow;
 
-pub use daemon::{Error, Settings, run};
+pub use daemon::{Error, Order, Settings, run};
 pub use event::{Event, Events};
 pub use registration::Registration;

@@ -187,6 +187,7 @@ impl Forge {
             gitea: Arc::clone(&gitea),
             acceptor,
             faults: server::Faults::default(),
+            stopped: stopped.clone(),
         };
         let door = Arc::new(door);
         let mut serving = vec![tokio::spawn(server::serve(

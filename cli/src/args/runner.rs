@@ -10,6 +10,10 @@ pub(crate) enum RunnerCommand {
     /// Make this machine known to a Git service as a runner
     Register(RegisterArgs),
     /// Take jobs and carry them out, until a signal says to stop
+    ///
+    /// SIGTERM and SIGINT stop running jobs and report them as cancelled; SIGUSR1 lets them end
+    /// first and takes no more. After a kill, the next start reports what was held: results as they
+    /// were, a job that was cut short as failed.
     Run(RunArgs),
 }
 

@@ -4,9 +4,12 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, anyhow};
 use selfhost::runner::{
-    self, Error, Events, Registration, Settings, registration::Error as RegistrationError,
+    self, Error, Events, Order, Registration, Settings, registration::Error as RegistrationError,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 
 use super::Outcome;
 use crate::{
@@ -80,13 +83,30 @@ async fn run(args: RunArgs, environment: &Environment, output: &Output) -> Outco
             teller.say(&event.to_string());
         }
     });
-    let mut terminate = signal(SignalKind::terminate()).context("listening to signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening to signals")?;
-    let stop = async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-    };
-    runner::run(settings, stop, events).await.map_err(stopped)?;
+    let orders = orders().context("listening to signals")?;
+    runner::run(settings, orders, events)
+        .await
+        .map_err(stopped)?;
     Ok(Code::Ok)
+}
+
+/// What signals order: `SIGTERM` and `SIGINT` to stop now, `SIGUSR1` to end after the jobs that run.
+fn orders() -> std::io::Result<watch::Receiver<Order>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut drain = signal(SignalKind::user_defined1())?;
+    let (give, orders) = watch::channel(Order::Work);
+    tokio::spawn(async move {
+        loop {
+            let order = tokio::select! {
+                _ = terminate.recv() => Order::Stop,
+                _ = interrupt.recv() => Order::Stop,
+                _ = drain.recv() => Order::Drain,
+            };
+            give.send_modify(|now| *now = order.max(*now));
+        }
+    });
+    Ok(orders)
 }
 
 fn stopped(error: Error) -> Failure {

@@ -86,6 +86,14 @@ pub(super) struct Batch<'a> {
 }
 
 impl Buffer {
+    /// A buffer whose first row will have this number.
+    pub(super) fn from_row(acknowledged: i64) -> Self {
+        Self {
+            acknowledged,
+            ..Self::default()
+        }
+    }
+
     /// Adds a row, and gives its number.
     pub(super) fn push(&mut self, row: LogRow) -> i64 {
         let number = self.written();

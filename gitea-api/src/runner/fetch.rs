@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +12,11 @@ use crate::auth::Secret;
 use crate::error::{Delivery, Error, ErrorKind, Result};
 use crate::ids::TaskId;
 use crate::runner::message::{Fetch, Fetched, TaskMessage, TaskResult};
-use crate::runner::{FETCH, Runner};
+use crate::runner::{ANSWERED_WITHIN, FETCH, Runner};
+
+/// Headers of our own: from where a runner asks, and which tasks it holds.
+const PLACE: &str = "x-runner-place";
+const HELD: &str = "x-runner-held";
 
 /// Members of the context that are secrets.
 const TOKEN: &str = "token";
@@ -21,10 +26,16 @@ const RUNTIME_TOKEN: &str = "gitea_runtime_token";
 ///
 /// The server looks for a task only when the version named differs from its own. So the version of
 /// an empty answer is kept, and after a task it is forgotten, because more may wait.
+///
+/// Two things can be told beside, which a real Gitea passes over: how long the server may wait for
+/// a task before it answers ([`waiting`](Self::waiting)), and from which place the runner asks
+/// ([`at`](Self::at)), so that a task whose answer was lost is given to that place again.
 #[derive(Debug)]
 pub struct Fetcher {
     runner: Runner,
     tasks_version: i64,
+    wait: Option<Duration>,
+    place: Option<String>,
 }
 
 impl Fetcher {
@@ -32,7 +43,25 @@ impl Fetcher {
         Self {
             runner,
             tasks_version: 0,
+            wait: None,
+            place: None,
         }
+    }
+
+    /// Lets the server wait so long for a task (`Prefer: wait`, RFC 7240), in whole seconds. One
+    /// that does not know how answers at once.
+    #[must_use]
+    pub fn waiting(mut self, wait: Duration) -> Self {
+        self.wait = Some(wait);
+        self
+    }
+
+    /// Names the place from which the runner asks, and from which no other process asks under its
+    /// credentials: a text that is the same after a restart, and another one for a copy.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place = Some(place.into());
+        self
     }
 
     /// A task, if one waits that this runner may take. The server answers at once: ask again after
@@ -42,10 +71,31 @@ impl Fetcher {
     /// # Errors
     /// `UnknownRunner` when the server does not know the runner any more: stop then.
     pub async fn next(&mut self) -> Result<Option<Task>> {
+        self.next_beside(&[]).await
+    }
+
+    /// The same for a runner that holds tasks already. A server that knows the
+    /// [place](Self::at) gives a task that was given out to it, that nobody has reported on and
+    /// that is not among these once more: its answer was lost.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn next_beside(&mut self, held: &[TaskId]) -> Result<Option<Task>> {
         let body = Fetch {
             tasks_version: self.tasks_version,
         };
-        let request = self.runner.request(&FETCH).json(&body);
+        let mut request = self.runner.request(&FETCH).json(&body);
+        if let Some(wait) = self.wait {
+            request = request
+                .header("prefer", format!("wait={}", wait.as_secs()))
+                .timeout(wait + ANSWERED_WITHIN);
+        }
+        if let Some(place) = &self.place {
+            let held: Vec<String> = held.iter().map(TaskId::to_string).collect();
+            request = request
+                .header(PLACE, place.as_str())
+                .header(HELD, held.join(","));
+        }
         let answer: Fetched = self.runner.client.send(request).await?;
         let Some(task) = answer.task else {
             self.tasks_version = answer.tasks_version;

@@ -55,6 +55,14 @@ impl TaskLog {
         }
     }
 
+    /// A log of which so many rows are stored already.
+    pub(super) fn resumed(runner: Runner, task: TaskId, acknowledged: u64) -> Self {
+        Self {
+            buffer: Buffer::from_row(i64::try_from(acknowledged).unwrap_or(i64::MAX)),
+            ..Self::new(runner, task)
+        }
+    }
+
     /// Adds a text, one row a line. Nothing is sent. The number of the first row is given: it is
     /// what a step's log begins with. Secrets must be masked before.
     pub fn push(&mut self, time: Timestamp, text: &str) -> i64 {

@@ -1,41 +1,42 @@
 //! The runner itself: waits for its server, takes jobs, carries out several at a time, goes down
 //! without losing any.
 
-use std::{
-    fs::{self, File, TryLockError},
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+mod carry;
+mod place;
+
+use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc, time::Duration};
 
 use gitea_api::{
     Error as ApiError, ErrorKind,
-    runner::{Fetcher, Profile, Runner, ServerView, Task},
+    ids::TaskId,
+    runner::{Fetcher, Profile, Runner, Task},
 };
 use indexmap::IndexMap;
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    sync::watch,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
+use self::{carry::Given, place::Place};
 use super::{
-    assignment::{Assignment, Need},
     event::{Event, Events},
-    expression::Value,
-    folders::Folders,
-    job::{self, Halt},
-    progress::Progress,
-    report::Reporter,
-    surroundings::{self, Host},
+    job::Halt,
+    journal,
 };
-use crate::{
-    process,
-    wait::{Backoff, jittered, pause},
-};
+use crate::wait::{Backoff, jittered, pause};
 
-/// How often a free runner asks for a job.
+/// How long a server that knows how may wait for a job before it answers.
+const WAIT: Duration = Duration::from_secs(25);
+
+/// How often a free runner asks a server that answers at once.
 const ASKED: Duration = Duration::from_millis(300);
 
 /// How long running jobs may take to end when the runner goes down.
 const GOING_DOWN: Duration = Duration::from_secs(40);
+
+/// How long an answer that is on its way is waited for when the runner goes down: it may hold a job.
+const LAST_ANSWER: Duration = Duration::from_millis(500);
 
 /// What a runner works with.
 #[derive(Debug)]
@@ -50,12 +51,25 @@ pub struct Settings {
     pub version: String,
     /// Address of the server, as jobs reach it.
     pub server: String,
-    /// A folder of its own: folders of jobs are made here and swept at the start.
+    /// A folder of its own: folders of jobs are made here and swept at the start, and what the
+    /// runner holds is written down here.
     pub work: PathBuf,
     /// How many jobs it carries out at a time; at least one.
     pub capacity: usize,
     /// The part of the environment that jobs inherit: `PATH` and the language.
     pub inherited: IndexMap<String, String>,
+}
+
+/// What a runner is to do; later words are stronger.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Order {
+    /// Take jobs.
+    #[default]
+    Work,
+    /// Take no more jobs, and end when those that run have been reported.
+    Drain,
+    /// End now: jobs that run are stopped, and reported as such.
+    Stop,
 }
 
 /// Why a runner stopped.
@@ -79,129 +93,200 @@ pub enum Error {
     Unknown(#[source] ApiError),
 }
 
-/// Takes jobs until `stop` ends, then goes down: running jobs are stopped and reported as such.
+/// Takes jobs until it is ordered otherwise.
 ///
-/// The server may be away, at the start and later: it is waited for.
+/// The server may be away, at the start and later: it is waited for. What an earlier runner held
+/// when it was killed is reported first: a result that it had as that result, a job that it was in
+/// the middle of as a failure. No job is carried out twice.
 ///
 /// # Errors
 /// When the work folder cannot be used, or the server does not know the runner.
 pub async fn run(
     settings: Settings,
-    stop: impl Future<Output = ()>,
+    orders: watch::Receiver<Order>,
     events: Events,
 ) -> Result<(), Error> {
-    let _lock = take_folder(&settings.work).await?;
+    let place = Place::take(&settings.work).await?;
     let daemon = Daemon {
         settings: Arc::new(settings),
         events,
+        orders,
         jobs: JoinSet::new(),
+        reports: JoinSet::new(),
+        held: BTreeSet::new(),
         halts: Vec::new(),
     };
-    daemon.run(stop).await
-}
-
-/// Takes the folder for this process alone, and sweeps what a killed runner left there.
-async fn take_folder(work: &Path) -> Result<File, Error> {
-    let fail = |source| Error::Work {
-        path: work.to_owned(),
-        source,
-    };
-    fs::create_dir_all(work).map_err(fail)?;
-    let lock = File::create(work.join("lock")).map_err(fail)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(Error::Taken(work.to_owned())),
-        Err(TryLockError::Error(source)) => return Err(fail(source)),
-    }
-    process::kill_marked_below(surroundings::TRACKING, work).await;
-    Folders::sweep(work);
-    Ok(lock)
+    daemon.run(&place).await
 }
 
 struct Daemon {
     settings: Arc<Settings>,
     events: Events,
-    jobs: JoinSet<()>,
+    orders: watch::Receiver<Order>,
+    /// Each ends with the number of its task, when the server knows its end.
+    jobs: JoinSet<i64>,
+    /// The same for tasks of an earlier runner.
+    reports: JoinSet<i64>,
+    /// The tasks of both.
+    held: BTreeSet<i64>,
     halts: Vec<watch::Sender<Halt>>,
 }
 
 impl Daemon {
-    async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Error> {
-        let mut stop = std::pin::pin!(stop);
-        let result = tokio::select! {
-            () = &mut stop => Ok(()),
-            result = self.work() => result,
-        };
+    async fn run(mut self, place: &Place) -> Result<(), Error> {
+        let result = self.work(place).await;
+        if result.is_ok() {
+            self.drain().await;
+        }
         self.go_down().await;
         result
     }
 
-    async fn work(&mut self) -> Result<(), Error> {
-        self.declare().await?;
-        let mut fetcher = self.settings.runner.fetcher();
-        let mut backoff = Backoff::default();
-        loop {
-            while self.jobs.len() >= self.settings.capacity.max(1) {
-                self.jobs.join_next().await;
-            }
-            while self.jobs.try_join_next().is_some() {}
-            self.fetch(&mut fetcher, &mut backoff).await?;
+    /// Takes jobs, until there is another order.
+    async fn work(&mut self, place: &Place) -> Result<(), Error> {
+        if !self.declare().await? {
+            return Ok(());
         }
-    }
-
-    /// Says to the server that the runner is here; waits for a server that is not.
-    async fn declare(&self) -> Result<(), Error> {
+        self.recover();
+        let fetcher = self.settings.runner.fetcher();
+        let mut fetcher = fetcher.waiting(WAIT).at(place.name());
         let mut backoff = Backoff::default();
-        loop {
-            match self.settings.runner.declare(&self.settings.profile).await {
-                Ok(_) => {
-                    self.events.tell(Event::Ready {
-                        name: self.settings.name.clone(),
-                    });
-                    return Ok(());
+        while *self.orders.borrow() == Order::Work {
+            self.forget_ended();
+            if self.jobs.len() >= self.settings.capacity.max(1) {
+                tokio::select! {
+                    ended = self.jobs.join_next() => self.forget(ended.and_then(Result::ok)),
+                    () = told(self.orders.clone(), Order::Drain) => {}
                 }
-                Err(error) if *error.kind() == ErrorKind::UnknownRunner => {
-                    return Err(Error::Unknown(error));
-                }
-                Err(error) => self.events.tell(Event::ServerAway {
-                    reason: told(&error),
-                }),
-            }
-            backoff.wait().await;
-        }
-    }
-
-    /// Asks for one job and begins it, or lets time pass.
-    async fn fetch(&mut self, fetcher: &mut Fetcher, backoff: &mut Backoff) -> Result<(), Error> {
-        match fetcher.next().await {
-            Ok(Some(task)) => {
-                backoff.reset();
-                self.begin(task);
-            }
-            Ok(None) => {
-                backoff.reset();
-                pause(jittered(ASKED)).await;
-            }
-            Err(error) if *error.kind() == ErrorKind::UnknownRunner => {
-                return Err(Error::Unknown(error));
-            }
-            Err(error) => {
-                self.events.tell(Event::ServerAway {
-                    reason: told(&error),
-                });
-                backoff.wait().await;
+            } else {
+                self.fetch(&mut fetcher, &mut backoff).await?;
             }
         }
         Ok(())
     }
 
-    fn begin(&mut self, task: Task) {
+    /// Says to the server that the runner is here; waits for a server that is not. `false` when
+    /// there was another order first.
+    async fn declare(&self) -> Result<bool, Error> {
+        let mut backoff = Backoff::default();
+        while *self.orders.borrow() == Order::Work {
+            let declared = tokio::select! {
+                declared = self.settings.runner.declare(&self.settings.profile) => declared,
+                () = told(self.orders.clone(), Order::Drain) => return Ok(false),
+            };
+            match declared {
+                Ok(_) => {
+                    self.events.tell(Event::Ready {
+                        name: self.settings.name.clone(),
+                    });
+                    return Ok(true);
+                }
+                Err(error) => self.bear(error, &mut backoff).await?,
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reports what an earlier runner held when it was killed.
+    fn recover(&mut self) {
+        for left in journal::left(&self.settings.work) {
+            self.held.insert(left.held.task);
+            let (halt, _) = watch::channel(Halt::No);
+            self.halts.push(halt.clone());
+            let (settings, events) = (Arc::clone(&self.settings), self.events.clone());
+            self.reports
+                .spawn(async move { carry::recover(&settings, &events, left, halt).await });
+        }
+    }
+
+    /// Asks for one job and begins it, or lets time pass.
+    async fn fetch(&mut self, fetcher: &mut Fetcher, backoff: &mut Backoff) -> Result<(), Error> {
+        let held: Vec<TaskId> = self.held.iter().copied().map(TaskId::from).collect();
+        let begun = Instant::now();
+        let asked = fetcher.next_beside(&held);
+        tokio::pin!(asked);
+        let answer = tokio::select! {
+            answer = asked.as_mut() => answer,
+            () = told(self.orders.clone(), Order::Drain) => {
+                match timeout(LAST_ANSWER, asked).await {
+                    Ok(answer) => answer,
+                    Err(_) => return Ok(()),
+                }
+            }
+        };
+        match answer {
+            Ok(Some(task)) => {
+                backoff.reset();
+                self.begin(&task);
+            }
+            Ok(None) => {
+                backoff.reset();
+                // A server that waited by itself may be asked again at once.
+                if begun.elapsed() < WAIT / 2 {
+                    self.rest(jittered(ASKED)).await;
+                }
+            }
+            Err(error) => self.bear(error, backoff).await?,
+        }
+        Ok(())
+    }
+
+    /// Lets time pass after a failure that may pass too.
+    async fn bear(&self, error: ApiError, backoff: &mut Backoff) -> Result<(), Error> {
+        if *error.kind() == ErrorKind::UnknownRunner {
+            return Err(Error::Unknown(error));
+        }
+        self.events.tell(Event::ServerAway {
+            reason: carry::with_causes(&error),
+        });
+        tokio::select! {
+            () = backoff.wait() => {}
+            () = told(self.orders.clone(), Order::Drain) => {}
+        }
+        Ok(())
+    }
+
+    async fn rest(&self, time: Duration) {
+        tokio::select! {
+            () = pause(time) => {}
+            () = told(self.orders.clone(), Order::Drain) => {}
+        }
+    }
+
+    fn begin(&mut self, task: &Task) {
         let (halt, halted) = watch::channel(Halt::No);
-        self.halts.retain(|halt| !halt.is_closed());
+        self.halts.retain(|halt| halt.sender_count() > 1);
         self.halts.push(halt.clone());
+        self.held.insert(task.id.get());
+        let given = Given::new(task);
         let (settings, events) = (Arc::clone(&self.settings), self.events.clone());
         self.jobs
-            .spawn(async move { carry_out(&settings, &events, task, halt, halted).await });
+            .spawn(async move { carry::carry_out(&settings, &events, given, halt, halted).await });
+    }
+
+    fn forget_ended(&mut self) {
+        while let Some(ended) = self.jobs.try_join_next() {
+            self.forget(ended.ok());
+        }
+        while let Some(ended) = self.reports.try_join_next() {
+            self.forget(ended.ok());
+        }
+    }
+
+    /// A task whose end was reported, or whose report failed by itself, is held no longer.
+    fn forget(&mut self, ended: Option<i64>) {
+        if let Some(task) = ended {
+            self.held.remove(&task);
+        }
+    }
+
+    /// Waits until everything has been reported, or there is no time for that.
+    async fn drain(&mut self) {
+        let stop = told(self.orders.clone(), Order::Stop);
+        tokio::select! {
+            () = stop => {}
+            () = all(&mut self.jobs, &mut self.reports) => {}
+        }
     }
 
     /// Stops what runs, and waits until the server knows.
@@ -209,99 +294,19 @@ impl Daemon {
         for halt in &self.halts {
             halt.send_replace(Halt::Stopping);
         }
-        let all = async { while self.jobs.join_next().await.is_some() {} };
-        drop(timeout(GOING_DOWN, all).await);
+        drop(timeout(GOING_DOWN, all(&mut self.jobs, &mut self.reports)).await);
     }
 }
 
-/// One job, carried out and reported.
-async fn carry_out(
-    settings: &Settings,
-    events: &Events,
-    task: Task,
-    halt: watch::Sender<Halt>,
-    halted: watch::Receiver<Halt>,
-) {
-    let assignment = assignment(&task);
-    let said = |name: &str| task.context_text(name).to_owned();
-    let (id, job, repository) = (task.id.get(), said("job"), said("repository"));
-    events.tell(Event::Began {
-        task: id,
-        job: job.clone(),
-        repository: repository.clone(),
-    });
-    let host = Host {
-        name: settings.name.clone(),
-        version: settings.version.clone(),
-        server: settings.server.trim_end_matches('/').to_owned(),
-        inherited: settings.inherited.clone(),
-    };
-    let progress = Progress::default();
-    let reporter = Reporter::new(&settings.runner, &task, progress.clone(), halt);
-    let (reported, ()) = tokio::join!(
-        reporter.run(),
-        job::run(&assignment, &host, &settings.work, progress, halted)
-    );
-    events.tell(match reported {
-        Ok(view) => Event::Ended {
-            task: id,
-            job,
-            repository,
-            result: seen(&view),
-        },
-        Err(error) => Event::Unreported {
-            task: id,
-            job,
-            repository,
-            reason: told(&error),
-        },
-    });
+/// Ends when all jobs and reports have.
+async fn all(jobs: &mut JoinSet<i64>, reports: &mut JoinSet<i64>) {
+    while jobs.join_next().await.is_some() {}
+    while reports.join_next().await.is_some() {}
 }
 
-fn seen(view: &ServerView) -> String {
-    match view {
-        ServerView::Over(result) => result.as_str().trim_start_matches("RESULT_").to_lowercase(),
-        ServerView::Cancelled => "cancelled".to_owned(),
-        ServerView::Running => "running".to_owned(),
+/// Ends when this is ordered, or something stronger; whoever gives orders may go away without any.
+async fn told(mut orders: watch::Receiver<Order>, order: Order) {
+    if orders.wait_for(|now| *now >= order).await.is_err() {
+        std::future::pending::<()>().await;
     }
-}
-
-fn assignment(task: &Task) -> Assignment {
-    let needs = task.needs.iter().map(|(id, need)| {
-        let result = need
-            .result
-            .as_str()
-            .trim_start_matches("RESULT_")
-            .to_lowercase();
-        (
-            id.clone(),
-            Need {
-                result,
-                outputs: need.outputs.clone().into_iter().collect(),
-            },
-        )
-    });
-    Assignment {
-        id: task.id.get(),
-        payload: task.workflow.clone(),
-        context: Value::from(serde_json::Value::Object(task.whole_context())),
-        secrets: task
-            .secrets
-            .iter()
-            .map(|(name, secret)| (name.clone(), secret.reveal().to_owned()))
-            .collect(),
-        vars: task.vars.clone().into_iter().collect(),
-        needs: needs.collect(),
-    }
-}
-
-/// An error with its causes, on one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

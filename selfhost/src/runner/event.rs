@@ -19,6 +19,17 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// An earlier runner was killed while it held a task; what became of it is told now.
+    Recovered {
+        /// The task's number.
+        task: i64,
+        /// The job's id in its workflow.
+        job: String,
+        /// Whose it is.
+        repository: String,
+        /// Whether the job had ended before the kill; otherwise it is reported as failed.
+        ended: bool,
+    },
     /// A job began.
     Began {
         /// The task's number.
@@ -39,7 +50,8 @@ pub enum Event {
         /// `success`, `failure`, `cancelled`, `skipped`.
         result: String,
     },
-    /// A job has ended, and the server would not hear of it.
+    /// The result of a job could not be told. It is kept on disk, and told at the next start, unless
+    /// the server does not know the task.
     Unreported {
         /// The task's number.
         task: i64,
@@ -78,6 +90,19 @@ impl fmt::Display for Event {
         match self {
             Self::Ready { name } => write!(f, "runner `{name}` is ready"),
             Self::ServerAway { reason } => write!(f, "the server is away, asking again: {reason}"),
+            Self::Recovered {
+                task,
+                job,
+                repository,
+                ended,
+            } => {
+                let state = if *ended {
+                    "had ended, its result is told now"
+                } else {
+                    "was cut short by the end of an earlier runner, and has failed"
+                };
+                write!(f, "task {task}: {repository} {job}: {state}")
+            }
             Self::Began {
                 task,
                 job,

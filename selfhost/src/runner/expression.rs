@@ -33,6 +33,8 @@ pub(crate) enum Status {
     Failure,
     /// Somebody stopped the job.
     Cancelled,
+    /// Nothing failed, but something that a job needs was skipped.
+    Unmet,
 }
 
 impl Status {
@@ -42,6 +44,7 @@ impl Status {
             Self::Success => "success",
             Self::Failure => "failure",
             Self::Cancelled => "cancelled",
+            Self::Unmet => "skipped",
         }
     }
 }

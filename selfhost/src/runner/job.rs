@@ -23,7 +23,7 @@ use self::{frame::Frame, ground::Ground};
 use super::{
     assignment::Assignment,
     console::Console,
-    expression::{self, Status},
+    expression::{self, Status, Value},
     folders::Folders,
     progress::{Conclusion, Progress},
     surroundings::{self, Host},
@@ -287,16 +287,20 @@ impl Running<'_> {
 
     /// What the status functions of a job's own condition answer from.
     fn status_of_needs(&self) -> Status {
-        let results = || {
-            self.assignment
-                .needs
+        let results: Vec<String> = match self.ground.contexts.get("needs") {
+            Some(Value::Object(needs)) => needs
                 .values()
-                .map(|need| need.result.as_str())
+                .map(|need| need.member("result").to_text())
+                .collect(),
+            _ => Vec::new(),
         };
-        if results().any(|result| result == "cancelled") {
+        let any = |word: Conclusion| results.iter().any(|result| result == word.word());
+        if any(Conclusion::Cancelled) {
             Status::Cancelled
-        } else if results().any(|result| result == "failure") {
+        } else if any(Conclusion::Failure) {
             Status::Failure
+        } else if any(Conclusion::Skipped) {
+            Status::Unmet
         } else {
             Status::Success
         }
@@ -333,5 +337,6 @@ fn conclusion_of(status: Status) -> Conclusion {
         Status::Success => Conclusion::Success,
         Status::Failure => Conclusion::Failure,
         Status::Cancelled => Conclusion::Cancelled,
+        Status::Unmet => Conclusion::Skipped,
     }
 }

@@ -4,13 +4,24 @@ use std::{collections::BTreeSet, fmt};
 
 use aho_corasick::AhoCorasick;
 use base64::{Engine, engine::general_purpose};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Values shorter than this are not hidden: a log without any `a` helps nobody.
 const SHORTEST: usize = 2;
 
 /// Only values of some length are looked for in their encodings, or chance would hide too much.
 const SHORTEST_ENCODED: usize = 6;
+
+/// How long the lines of base64 are that common programs write.
+const BASE64_WIDTHS: [usize; 2] = [76, 64];
+
+/// What is not encoded in the strict form, and what Python's `quote` leaves beside.
+const UNRESERVED_KEPT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+const PATH_KEPT: &AsciiSet = &UNRESERVED_KEPT.remove(b'/');
 
 /// What stands in the place of a secret.
 const HIDDEN: &str = "***";
@@ -84,18 +95,21 @@ impl Masks {
         hidden
     }
 
+    /// Each line of a secret is one too, and each may come alone in an encoding; the whole may be
+    /// encoded as it is, or with the newline that `echo` adds.
     fn remember(&mut self, secret: &str) {
-        for line in secret
+        let lines: Vec<&str> = secret
             .lines()
             .map(str::trim)
             .filter(|line| line.len() >= SHORTEST)
-        {
-            self.values.insert(line.to_owned());
-        }
+            .collect();
         let whole = secret.trim();
-        if whole.len() >= SHORTEST_ENCODED {
-            self.values.extend(encodings(whole));
+        let several = secret.contains('\n').then_some(secret);
+        let long = lines.iter().copied().chain([whole]).chain(several);
+        for text in long.filter(|text| text.len() >= SHORTEST_ENCODED) {
+            self.values.extend(encodings(text));
         }
+        self.values.extend(lines.into_iter().map(str::to_owned));
     }
 
     fn build(&mut self) {
@@ -106,16 +120,36 @@ impl Masks {
     }
 }
 
-/// Base64 at each of its three alignments, percent-encoded, in JSON, in hexadecimal digits.
+/// The forms in which a secret is likely to be printed: base64 at each of its three alignments and
+/// in the lines of the usual tools, percent-encoded, in JSON, in a shell's quotes, in XML, in
+/// hexadecimal digits.
+///
+/// Of several lines only those forms matter that do not show them line by line: each line has all
+/// of its own.
 fn encodings(secret: &str) -> Vec<String> {
-    let mut forms = vec![
-        utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
-        secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
-        serde_json::Value::from(secret)
-            .to_string()
-            .trim_matches('"')
-            .to_owned(),
-    ];
+    let mut forms = base64_forms(secret);
+    forms.push(secret.bytes().map(|byte| format!("{byte:02x}")).collect());
+    forms.push(secret.bytes().map(|byte| format!("{byte:02X}")).collect());
+    if !secret.contains('\n') {
+        forms.extend(percent_forms(secret));
+        forms.extend(json_forms(secret));
+        forms.push(secret.replace('\'', r"'\''"));
+        forms.push(xml_form(secret));
+    }
+    forms.retain(|form| form.len() >= SHORTEST_ENCODED);
+    forms
+}
+
+fn xml_form(secret: &str) -> String {
+    secret
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+fn base64_forms(secret: &str) -> Vec<String> {
+    let mut forms = Vec::new();
     for engine in [
         general_purpose::STANDARD_NO_PAD,
         general_purpose::URL_SAFE_NO_PAD,
@@ -130,8 +164,67 @@ fn encodings(secret: &str) -> Vec<String> {
             forms.push(digits[skipped..whole].to_owned());
         }
     }
-    forms.retain(|form| form.len() >= SHORTEST_ENCODED);
+    // `base64` cuts its lines at 76 digits, `openssl` at 64.
+    let digits = general_purpose::STANDARD_NO_PAD.encode(secret);
+    for width in BASE64_WIDTHS {
+        let lines = digits.as_bytes()[..secret.len() * 8 / 6].chunks(width);
+        forms.extend(lines.map(|line| String::from_utf8_lossy(line).into_owned()));
+    }
     forms
+}
+
+/// As RFC 3986 has it, as Python's `quote` does, as forms do, and with everything encoded.
+fn percent_forms(secret: &str) -> Vec<String> {
+    let strict = utf8_percent_encode(secret, UNRESERVED_KEPT).to_string();
+    let path = utf8_percent_encode(secret, PATH_KEPT).to_string();
+    let all = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+    let form = strict.replace("%20", "+");
+    let lower = lower_digits(&strict);
+    vec![strict, path, all, form, lower]
+}
+
+/// The same with digits in lower case, as some libraries write them.
+fn lower_digits(encoded: &str) -> String {
+    let mut left = 0;
+    encoded
+        .chars()
+        .map(|letter| {
+            left = if letter == '%' { 2 } else { left };
+            let digit = left > 0 && letter != '%';
+            left -= usize::from(digit);
+            if digit {
+                letter.to_ascii_lowercase()
+            } else {
+                letter
+            }
+        })
+        .collect()
+}
+
+/// As most libraries write it, as Go's does, as Python's does, and with slashes escaped.
+fn json_forms(secret: &str) -> Vec<String> {
+    let plain = serde_json::Value::from(secret).to_string();
+    let plain = plain[1..plain.len() - 1].to_owned();
+    let go = plain
+        .replace('&', r"\u0026")
+        .replace('<', r"\u003c")
+        .replace('>', r"\u003e");
+    let slashes = plain.replace('/', r"\/");
+    let mut ascii = String::with_capacity(plain.len());
+    for letter in plain.chars() {
+        if letter.is_ascii() {
+            ascii.push(letter);
+        } else {
+            let mut units = [0; 2];
+            for unit in letter.encode_utf16(&mut units) {
+                ascii.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    // A text inside of a JSON text.
+    let twice = serde_json::Value::from(plain.as_str()).to_string();
+    let twice = twice[1..twice.len() - 1].to_owned();
+    vec![plain, go, slashes, ascii, twice]
 }
 
 #[cfg(test)]
@@ -181,8 +274,41 @@ mod tests {
     fn debug_tells_no_value() {
         assert_eq!(
             format!("{:?}", Masks::new(["canary"])),
-            "Masks { values: 5, .. }"
+            "Masks { values: 6, .. }"
         );
+    }
+
+    #[test]
+    fn a_key_of_several_lines_is_hidden_in_the_forms_that_tools_print() {
+        let body = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW";
+        let key =
+            format!("-----BEGIN KEY-----\n{body}\nQyNTUxOQAAACB+/&\"é~ x\n-----END KEY-----\n");
+        let masks = Masks::new([key.as_str()]);
+        let encoded = general_purpose::STANDARD.encode(&key);
+        for width in [76, 64, usize::MAX] {
+            for line in encoded.as_bytes().chunks(width) {
+                let line = String::from_utf8_lossy(line);
+                let hidden = masks.apply(line.trim_end_matches('='));
+                assert!(hidden.len() <= 9, "{hidden}");
+            }
+        }
+        let line = r#"QyNTUxOQAAACB+/&"é~ x"#;
+        for (form, at_most) in [
+            (serde_json::Value::from(key.as_str()).to_string(), 26),
+            (general_purpose::STANDARD.encode(line), 8),
+            ("QyNTUxOQAAACB%2B%2F%26%22%C3%A9~%20x".to_owned(), 3),
+            ("QyNTUxOQAAACB%2b%2f%26%22%c3%a9~%20x".to_owned(), 3),
+            ("QyNTUxOQAAACB%2B/%26%22%C3%A9~%20x".to_owned(), 3),
+            ("QyNTUxOQAAACB%2B%2F%26%22%C3%A9~+x".to_owned(), 3),
+            (r#"QyNTUxOQAAACB+/\u0026\"é~ x"#.to_owned(), 3),
+            (r#"QyNTUxOQAAACB+/&\"\u00e9~ x"#.to_owned(), 3),
+            (r#"QyNTUxOQAAACB+\/&\"é~ x"#.to_owned(), 3),
+            (r#"QyNTUxOQAAACB+/&amp;&quot;é~ x"#.to_owned(), 3),
+            (line.bytes().map(|byte| format!("{byte:02X}")).collect(), 3),
+        ] {
+            let hidden = masks.apply(&form);
+            assert!(hidden.len() <= at_most, "{form}: {hidden}");
+        }
     }
 
     proptest! {

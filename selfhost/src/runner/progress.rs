@@ -1,19 +1,27 @@
 //! What a job has come to so far: written by the job, read by whoever reports it.
 
+mod state;
+
 use std::{
-    collections::VecDeque,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, time::timeout};
 
-/// So many rows may wait to be acknowledged before the job is held back.
+pub(crate) use self::state::{Entry, State};
+use super::journal::Journal;
+
+/// So many rows, or bytes of them, may wait to be acknowledged before the job is held back.
 const ROWS_WAITING_MAX: usize = 20_000;
+const BYTES_WAITING_MAX: usize = 16 << 20;
 
 /// How a step or a job ended, in the words of the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Conclusion {
     /// It did what it should.
     Success,
@@ -38,7 +46,7 @@ impl Conclusion {
 }
 
 /// A row of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Row {
     /// When it was printed.
     pub(crate) time: SystemTime,
@@ -47,7 +55,7 @@ pub(crate) struct Row {
 }
 
 /// How far a step is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StepProgress {
     /// When it began.
     pub(crate) started: Option<SystemTime>,
@@ -62,7 +70,7 @@ pub(crate) struct StepProgress {
 /// How far the job is. Cheap to clone; all clones are the same.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
-    state: Arc<Mutex<State>>,
+    shared: Arc<Mutex<Shared>>,
     /// Something happened that is worth a report.
     changed: Arc<Notify>,
     /// Rows were acknowledged.
@@ -70,17 +78,19 @@ pub(crate) struct Progress {
 }
 
 #[derive(Debug, Default)]
-struct State {
-    rows: VecDeque<Row>,
-    /// Index of the first row in `rows`: so many are acknowledged.
-    acknowledged: u64,
-    steps: Vec<StepProgress>,
-    current: Option<usize>,
-    started: Option<SystemTime>,
-    outputs: IndexMap<String, String>,
-    ended: Option<(SystemTime, Conclusion)>,
-    /// Counts what is reported at once: beginnings and ends, not rows.
-    milestones: u64,
+struct Shared {
+    state: State,
+    /// Where everything is written down before it is reported; nowhere in tests.
+    journal: Option<Journal>,
+}
+
+impl Shared {
+    fn record(&mut self, entry: Entry) {
+        if let Some(journal) = &mut self.journal {
+            journal.append(&entry);
+        }
+        self.state.apply(entry);
+    }
 }
 
 /// What a report of the state says.
@@ -99,48 +109,37 @@ pub(crate) struct Snapshot {
 }
 
 impl Progress {
+    /// A job that is written down in this journal, as far as it has come.
+    pub(crate) fn kept_in(journal: Journal, state: State) -> Self {
+        let shared = Shared {
+            state,
+            journal: Some(journal),
+        };
+        Self {
+            shared: Arc::new(Mutex::new(shared)),
+            ..Self::default()
+        }
+    }
+
     /// The job begins, with so many steps.
     pub(crate) fn begin(&self, steps: usize) {
-        let mut state = self.lock();
-        state.started = Some(SystemTime::now());
-        state.steps = vec![StepProgress::default(); steps];
-        state.milestones += 1;
-        drop(state);
-        self.changed.notify_one();
+        let at = SystemTime::now();
+        self.record(Entry::Began { at, steps });
     }
 
     /// A step begins.
     pub(crate) fn begin_step(&self, index: usize) {
-        let mut state = self.lock();
-        let log_index = state.next_row();
-        if let Some(step) = state.steps.get_mut(index) {
-            *step = StepProgress {
-                started: Some(SystemTime::now()),
-                log_index,
-                ..StepProgress::default()
-            };
-        }
-        state.current = Some(index);
-        state.milestones += 1;
-        drop(state);
-        self.changed.notify_one();
+        let at = SystemTime::now();
+        self.record(Entry::StepBegan { at, index });
     }
 
     /// A step ends. One that never began is marked as it is, without rows.
     pub(crate) fn end_step(&self, index: usize, conclusion: Conclusion) {
-        let mut state = self.lock();
-        let next = state.next_row();
-        let began = state.current == Some(index);
-        if let Some(step) = state.steps.get_mut(index) {
-            step.ended = Some((SystemTime::now(), conclusion));
-            if !began {
-                step.log_index = next;
-            }
-        }
-        state.current = None;
-        state.milestones += 1;
-        drop(state);
-        self.changed.notify_one();
+        self.record(Entry::StepEnded {
+            at: SystemTime::now(),
+            index,
+            conclusion,
+        });
     }
 
     /// Appends rows; waits while too many are not acknowledged yet.
@@ -148,51 +147,42 @@ impl Progress {
         loop {
             // Registered before the look, so that no acknowledgement is missed.
             let room = self.room.notified();
-            if self.lock().rows.len() < ROWS_WAITING_MAX {
+            let (rows, bytes) = self.lock().state.waiting();
+            if rows < ROWS_WAITING_MAX && bytes < BYTES_WAITING_MAX {
                 break;
             }
             room.await;
         }
-        let mut state = self.lock();
-        let (time, count) = (SystemTime::now(), contents.len() as u64);
-        state
-            .rows
-            .extend(contents.into_iter().map(|content| Row { time, content }));
-        if let Some(index) = state.current
-            && let Some(step) = state.steps.get_mut(index)
-        {
-            step.log_length += count;
-        }
-        drop(state);
-        self.changed.notify_one();
+        self.record(Entry::Printed {
+            at: SystemTime::now(),
+            rows: contents,
+        });
     }
 
     /// The job's outputs are known.
     pub(crate) fn set_outputs(&self, outputs: IndexMap<String, String>) {
-        self.lock().outputs = outputs;
+        self.record(Entry::Given { outputs });
     }
 
     /// The job has ended. Only the first end counts.
     pub(crate) fn end(&self, conclusion: Conclusion) {
-        let mut state = self.lock();
-        if state.ended.is_none() {
-            state.ended = Some((SystemTime::now(), conclusion));
+        let at = SystemTime::now();
+        self.record(Entry::Ended { at, conclusion });
+    }
+
+    /// Nobody carries the job out any more: unless it has ended, it is a failure for this reason.
+    pub(crate) fn cut_short(&self, reason: &str) {
+        let mut shared = self.lock();
+        for entry in shared.state.cut_short(SystemTime::now(), reason) {
+            shared.record(entry);
         }
-        state.milestones += 1;
-        drop(state);
+        drop(shared);
         self.changed.notify_one();
     }
 
     /// How the job stands.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let state = self.lock();
-        Snapshot {
-            started: state.started,
-            ended: state.ended,
-            steps: state.steps.clone(),
-            outputs: state.outputs.clone(),
-            milestones: state.milestones,
-        }
+        self.lock().state.snapshot()
     }
 
     /// Waits until something changes, or for so long.
@@ -202,32 +192,53 @@ impl Progress {
 
     /// The rows of the whole log from this one on, as far as they are not acknowledged.
     pub(crate) fn rows_from(&self, index: u64) -> Vec<Row> {
-        let state = self.lock();
-        let known = usize::try_from(index.saturating_sub(state.acknowledged)).unwrap_or(usize::MAX);
-        state.rows.iter().skip(known).cloned().collect()
+        self.lock().state.rows_from(index)
+    }
+
+    /// How many rows of the whole log are known to be stored on the server.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.lock().state.acknowledged()
     }
 
     /// So many rows of the whole log are stored on the server.
     pub(crate) fn acknowledge(&self, stored: u64) {
-        let mut state = self.lock();
-        let fresh =
-            usize::try_from(stored.saturating_sub(state.acknowledged)).unwrap_or(usize::MAX);
-        let gone = fresh.min(state.rows.len());
-        drop(state.rows.drain(..gone));
-        state.acknowledged += gone as u64;
-        drop(state);
+        let mut shared = self.lock();
+        let Shared { state, journal } = &mut *shared;
+        state.acknowledge(stored);
+        if let Some(journal) = journal {
+            journal.shorten(state);
+        }
+        drop(shared);
         self.room.notify_waiters();
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A job that panicked has still printed what it printed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until what is written down also outlasts a loss of power.
+    pub(crate) async fn sync(&self) {
+        let file = self.lock().journal.as_ref().map(Journal::handle);
+        if let Some(Ok(file)) = file {
+            let synced = tokio::task::spawn_blocking(move || file.sync_all());
+            // A disk that cannot sync has kept what it could; the report goes on.
+            drop(synced.await);
+        }
     }
-}
 
-impl State {
-    fn next_row(&self) -> u64 {
-        self.acknowledged + self.rows.len() as u64
+    /// The server knows the end: nothing needs to be written down any more.
+    ///
+    /// # Errors
+    /// When the journal cannot be taken away.
+    pub(crate) fn forget(&self) -> io::Result<()> {
+        let journal = self.lock().journal.take();
+        journal.map_or(Ok(()), Journal::remove)
+    }
+
+    fn record(&self, entry: Entry) {
+        self.lock().record(entry);
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // A job that panicked has still printed what it printed.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use gitea_api::{
     Error, ErrorKind,
-    runner::{Runner, SealedLog, ServerView, Task, TaskLog, TaskReport, TaskResult},
+    ids::TaskId,
+    runner::{Runner, SealedLog, ServerView, TaskLog, TaskReport, TaskResult},
 };
 use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
@@ -24,10 +25,17 @@ const GATHERED: Duration = Duration::from_millis(40);
 /// A job that is silent is heard of so often; the server answers whether it is cancelled.
 const HEARTBEAT: Duration = Duration::from_secs(2);
 
-/// How long the end of a job is kept for a server that is away.
-const KEPT: Duration = Duration::from_secs(1800);
+/// How long the end of a job is kept for a server that is away. It is on disk all the while.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
 
-/// The same when the runner itself is going down.
+/// How long a server that answers may refuse it.
+const KEPT_REFUSED: Duration = Duration::from_secs(1800);
+
+/// How long a server must insist that it does not know the task: what stands in front of a server
+/// that is being restarted may say so too.
+const DISOWNED_FOR: Duration = Duration::from_secs(10);
+
+/// How long a runner that is going down itself tries; the next start tries again.
 const KEPT_STOPPING: Duration = Duration::from_secs(20);
 
 /// Reports one job until the server knows its end.
@@ -39,24 +47,29 @@ pub(super) struct Reporter {
     /// The milestones that the server has heard of.
     told: u64,
     heard_at: Instant,
+    /// Since when the server does not know the task.
+    disowned: Option<Instant>,
     backoff: Backoff,
 }
 
 impl Reporter {
-    /// A reporter for a task that was fetched. It turns `halt` when the server cancels the task.
+    /// A reporter for a task, from where its progress stands. It turns `halt` when the server
+    /// cancels the task.
     pub(super) fn new(
         runner: &Runner,
-        task: &Task,
+        task: TaskId,
         progress: Progress,
         halt: watch::Sender<Halt>,
     ) -> Self {
+        let (log, report) = runner.resume(task, progress.acknowledged());
         Self {
-            log: runner.log(task),
-            report: runner.report(task),
+            log,
+            report,
             progress,
             halt,
             told: 0,
             heard_at: Instant::now(),
+            disowned: None,
             backoff: Backoff::default(),
         }
     }
@@ -144,19 +157,26 @@ impl Reporter {
         }
         match (rows, state) {
             (Ok(()), Ok(view)) => {
+                self.disowned = None;
                 self.backoff.reset();
                 self.hear(view.as_ref());
                 Ok(())
             }
-            (Err(error), _) | (_, Err(error)) if hopeless(&error) => {
+            (Err(error), _) | (_, Err(error)) => self.bear(error).await,
+        }
+    }
+
+    /// Waits before the next try; gives up on a task that the server insists not to know.
+    async fn bear(&mut self, error: Error) -> Result<(), Error> {
+        if hopeless(&error) {
+            let since = *self.disowned.get_or_insert_with(Instant::now);
+            if since.elapsed() >= DISOWNED_FOR {
                 self.halt.send_replace(Halt::Stopping);
-                Err(error)
-            }
-            _ => {
-                self.backoff.wait().await;
-                Ok(())
+                return Err(error);
             }
         }
+        self.backoff.wait().await;
+        Ok(())
     }
 
     fn acknowledge(&self) {
@@ -189,26 +209,63 @@ impl Reporter {
                     .push(Timestamp::now(), &format!("##[error]{refused}"));
             }
         }
-        let stopping = *self.halt.borrow() == Halt::Stopping;
-        let until = Instant::now() + if stopping { KEPT_STOPPING } else { KEPT };
-        let sealed = seal(self.log, conclusion, until).await?;
+        let mut patience = Patience::new(&self.halt);
+        // What the server will hold for true must not be forgotten by us.
+        self.progress.sync().await;
+        let sealed = seal(self.log, conclusion, &mut patience).await?;
         close(
             self.report,
             sealed,
             result(conclusion),
             timestamp(time),
-            until,
+            &mut patience,
         )
         .await
+    }
+}
+
+/// For how long the end of a job is told again.
+struct Patience {
+    since: Instant,
+    halted: watch::Receiver<Halt>,
+    backoff: Backoff,
+}
+
+impl Patience {
+    fn new(halt: &watch::Sender<Halt>) -> Self {
+        Self {
+            since: Instant::now(),
+            halted: halt.subscribe(),
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Waits before the next try; `false` when there shall be none.
+    async fn permits(&mut self, error: &Error) -> bool {
+        let stopping = *self.halted.borrow() == Halt::Stopping;
+        let limit = match error.kind() {
+            _ if hopeless(error) => DISOWNED_FOR,
+            _ if stopping => KEPT_STOPPING,
+            ErrorKind::Connect
+            | ErrorKind::Timeout
+            | ErrorKind::Interrupted
+            | ErrorKind::CertificateRefused
+            | ErrorKind::Unavailable { .. } => KEPT,
+            _ => KEPT_REFUSED,
+        };
+        if self.since.elapsed() >= limit {
+            return false;
+        }
+        self.backoff.wait().await;
+        true
     }
 }
 
 async fn seal(
     mut log: TaskLog,
     conclusion: Conclusion,
-    until: Instant,
+    patience: &mut Patience,
 ) -> Result<SealedLog, Error> {
-    let mut backoff = Backoff::default();
     let last = match conclusion {
         Conclusion::Success => "Job succeeded",
         Conclusion::Failure => "Job failed",
@@ -218,12 +275,9 @@ async fn seal(
     loop {
         match log.seal(Timestamp::now(), last).await {
             Ok(sealed) => return Ok(sealed),
-            Err(unsealed) if hopeless(&unsealed.cause) || Instant::now() >= until => {
-                return Err(unsealed.cause);
-            }
-            Err(unsealed) => log = *unsealed.log,
+            Err(unsealed) if patience.permits(&unsealed.cause).await => log = *unsealed.log,
+            Err(unsealed) => return Err(unsealed.cause),
         }
-        backoff.wait().await;
     }
 }
 
@@ -232,29 +286,28 @@ async fn close(
     mut sealed: SealedLog,
     result: TaskResult,
     time: Timestamp,
-    until: Instant,
+    patience: &mut Patience,
 ) -> Result<ServerView, Error> {
-    let mut backoff = Backoff::default();
     loop {
         match report.finish(sealed, result.clone(), time).await {
             Ok(view) => return Ok(view),
-            Err(unfinished) if hopeless(&unfinished.cause) || Instant::now() >= until => {
-                return Err(unfinished.cause);
-            }
-            Err(unfinished) => {
+            Err(unfinished) if patience.permits(&unfinished.cause).await => {
                 report = *unfinished.report;
                 sealed = unfinished.log;
             }
+            Err(unfinished) => return Err(unfinished.cause),
         }
-        backoff.wait().await;
     }
 }
 
-/// Whether trying again cannot help.
-fn hopeless(error: &Error) -> bool {
+/// Whether trying again cannot help: the server does not know the task, or not as ours.
+pub(super) fn hopeless(error: &Error) -> bool {
     matches!(
         error.kind(),
-        ErrorKind::UnknownRunner | ErrorKind::NotFound | ErrorKind::Forbidden
+        ErrorKind::UnknownRunner
+            | ErrorKind::NotFound
+            | ErrorKind::Forbidden
+            | ErrorKind::LogSealed
     )
 }
 

@@ -67,6 +67,8 @@ pub(crate) struct Job {
     pub(crate) outputs: IndexMap<String, String>,
     /// The row of the matrix: one value a key.
     pub(crate) matrix: IndexMap<String, Value>,
+    /// `strategy.matrix` as it stands in the file: what is called brings its own.
+    pub(crate) matrix_plan: Value,
     /// `strategy:` without the matrix.
     pub(crate) strategy: IndexMap<String, Value>,
     /// `timeout-minutes:`, not evaluated.
@@ -75,6 +77,14 @@ pub(crate) struct Job {
     pub(crate) work: Work,
     /// Keys that ask for something that this runner does not have, each with the reason.
     pub(crate) unsupported: Vec<&'static str>,
+}
+
+impl Job {
+    /// Whether the first failure in its matrix ends the rest.
+    pub(crate) fn fails_fast(&self) -> bool {
+        let flag = self.strategy.get("fail-fast").map(Value::to_text);
+        flag.is_none_or(|flag| flag != "false")
+    }
 }
 
 /// What a job does.

@@ -53,7 +53,11 @@ pub(super) async fn answer(
     }
     let limit = door.gitea.read(|world, _| world.settings.body_size_max);
     let handled = match receive(&mut call, body, limit).await {
-        Ok(()) => handle(door, call).await,
+        Ok(()) => {
+            let stopped = door.stopped.clone();
+            crate::gitea::runners::await_work(&door.gitea, &call, stopped).await;
+            handle(door, call).await
+        }
         Err(refusal) => refusal.into(),
     };
     let reply = if handled.receipt.stored().await {

@@ -28,6 +28,8 @@ pub(super) struct Door {
     pub(super) gitea: Arc<Gitea>,
     pub(super) acceptor: Option<Acceptor>,
     pub(super) faults: Faults,
+    /// Turns when the forge ends: nobody is kept waiting then.
+    pub(super) stopped: watch::Receiver<bool>,
 }
 
 /// A TLS acceptor that can be printed.

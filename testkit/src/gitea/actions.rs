@@ -41,7 +41,7 @@ pub(crate) use begin::WorkflowFile;
 pub(crate) use context::task_message;
 pub(crate) use event::ref_payload;
 pub(crate) use payload::{push_payload, test_payload};
-pub(crate) use progress::{end_task, give_out, next_job, report_again};
+pub(crate) use progress::{GivenOut, end_task, give_again, give_out, next_job, report_again};
 pub(crate) use token::doer_of_job_token;
 pub(crate) use views::{job_view, run_view, workflow_view};
 

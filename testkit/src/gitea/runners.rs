@@ -14,12 +14,16 @@ use super::world::World;
 mod api;
 mod fetch;
 mod log;
+#[cfg(feature = "server")]
+mod patience;
 mod protocol;
 mod report;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "server")]
+pub(crate) use patience::await_work;
 pub(crate) use protocol::door;
 
 /// The routes of runners below `/api/v1`.

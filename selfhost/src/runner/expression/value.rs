@@ -7,9 +7,10 @@ use indexmap::IndexMap;
 use super::format::number_text;
 
 /// What an expression gives. Numbers are 64-bit floats, as everywhere in the language.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Value {
     /// Nothing; what an unknown member is.
+    #[default]
     Null,
     /// `true` or `false`.
     Bool(bool),

@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use tokio::time::Instant;
 
 use super::{
-    Frame, Running,
-    expression::{self, Status, Value},
+    Frame, Running, conclusion_of,
+    expression::{self, Value},
     steps::Outcome,
 };
 use crate::runner::{
@@ -156,11 +156,7 @@ impl Running<'_> {
         for (name, text) in &action.outputs {
             outputs.insert(name.clone(), self.fill(&inner, &IndexMap::new(), text)?);
         }
-        let conclusion = match inner.status {
-            Status::Success => Conclusion::Success,
-            Status::Failure => Conclusion::Failure,
-            Status::Cancelled => Conclusion::Cancelled,
-        };
+        let conclusion = conclusion_of(inner.status);
         let reason = reason.filter(|_| conclusion != Conclusion::Success);
         Ok(Outcome {
             conclusion,

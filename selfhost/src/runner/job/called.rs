@@ -1,9 +1,13 @@
 //! A job that is another workflow of the same repository: its jobs one after the other.
 
-use std::{collections::BTreeSet, mem};
+mod matrix;
+mod order;
+
+use std::{mem, path::Component, path::Path};
 
 use indexmap::IndexMap;
 
+use self::order::order;
 use super::{
     Frame, Ground, Running, conclusion_of,
     expression::{self, Value},
@@ -12,8 +16,34 @@ use crate::runner::{
     assignment::{Assignment, Need},
     folders::Folders,
     progress::Conclusion,
-    workflow::{CallSecrets, Input, Job, Step, Work, Workflow},
+    workflow::{CallSecrets, Input, Job, Work, Workflow},
 };
+
+/// Workflows may call workflows, but not without end.
+const DEPTH_MAX: usize = 10;
+
+/// What a job, or all jobs of a called workflow, came to.
+#[derive(Debug)]
+pub(super) struct Came {
+    pub(super) conclusion: Conclusion,
+    pub(super) outputs: IndexMap<String, String>,
+}
+
+impl Came {
+    fn without_outputs(conclusion: Conclusion) -> Self {
+        Self {
+            conclusion,
+            outputs: IndexMap::new(),
+        }
+    }
+}
+
+/// A workflow that is called, with what is handed in.
+struct Called {
+    workflow: Workflow,
+    inputs: IndexMap<String, Value>,
+    secrets: IndexMap<String, String>,
+}
 
 impl Running<'_> {
     /// Carries out the workflow that a job calls. Its jobs share the log of the calling one.
@@ -24,7 +54,10 @@ impl Running<'_> {
             Err(conclusion) => return conclusion,
         };
         match self.carry_out_call(&mut frame, job).await {
-            Ok(conclusion) => conclusion,
+            Ok(came) => {
+                self.progress.set_outputs(came.outputs);
+                came.conclusion
+            }
             Err(reason) => {
                 self.console.fail(&reason).await;
                 Conclusion::Failure
@@ -32,48 +65,48 @@ impl Running<'_> {
         }
     }
 
-    async fn carry_out_call(&mut self, frame: &mut Frame, job: &Job) -> Result<Conclusion, String> {
+    async fn carry_out_call(&mut self, frame: &mut Frame, job: &Job) -> Result<Came, String> {
         let Work::Call {
             uses,
             with,
             secrets,
         } = &job.work
         else {
-            return Ok(Conclusion::Success);
+            return Ok(Came::without_outputs(Conclusion::Success));
         };
         let file = self.called_file(frame, uses).await?;
-        let called = Workflow::read(&file).map_err(|error| format!("{uses}: {error}"))?;
-        let inputs = self.call_inputs(frame, uses, &called, with)?;
-        let secrets = self.call_secrets(frame, secrets)?;
-        let order = order(&called.jobs).map_err(|reason| format!("{uses}: {reason}"))?;
+        let workflow = Workflow::read(&file).map_err(|error| format!("{uses}: {error}"))?;
+        let called = Called {
+            inputs: self.call_inputs(frame, uses, &workflow, with)?,
+            secrets: self.call_secrets(frame, secrets)?,
+            workflow,
+        };
+        let order = order(&called.workflow.jobs).map_err(|reason| format!("{uses}: {reason}"))?;
         let mut results: IndexMap<String, Need> = IndexMap::new();
         for id in order {
-            let job = &called.jobs[&id];
-            let needs = job
-                .needs
-                .iter()
-                .filter_map(|need| Some((need.clone(), results.get(need)?.clone())));
-            let assignment = Assignment {
-                needs: needs.collect(),
-                secrets: secrets.clone(),
-                ..self.assignment.clone()
-            };
-            let (conclusion, outputs) = self.inner_job(&assignment, &called, job, &inputs).await?;
-            results.insert(
-                id,
-                Need {
-                    result: conclusion.word().to_owned(),
-                    outputs,
-                },
-            );
+            let job = &called.workflow.jobs[&id];
+            let needs = (job.needs.iter())
+                .filter_map(|need| Some((need.clone(), results.get(need)?.clone())))
+                .collect();
+            let came = self.inner_job(&called, job, needs).await?;
+            let result = came.conclusion.word().to_owned();
+            let outputs = came.outputs;
+            results.insert(id, Need { result, outputs });
         }
-        self.call_outputs(frame, &called, &results)?;
-        Ok(worst(&results))
+        let words: Vec<&str> = results.values().map(|need| need.result.as_str()).collect();
+        Ok(Came {
+            outputs: self.call_outputs(frame, &called.workflow, &results)?,
+            conclusion: worst(&words),
+        })
     }
 
     /// The text of the file that is called, from the very commit of the run.
     async fn called_file(&mut self, frame: &Frame, uses: &str) -> Result<String, String> {
-        let Some(path) = uses.strip_prefix("./") else {
+        let inside = |path: &&str| {
+            let mut parts = Path::new(path).components();
+            parts.all(|part| matches!(part, Component::Normal(_)))
+        };
+        let Some(path) = uses.strip_prefix("./").filter(inside) else {
             return Err(format!(
                 "the workflow `{uses}` is not one of this repository; write `./path`"
             ));
@@ -129,12 +162,19 @@ impl Running<'_> {
         }
     }
 
+    /// What the called workflow knows as its secrets: those of the caller, or those that are named.
     fn call_secrets(
         &mut self,
         frame: &Frame,
         secrets: &CallSecrets,
     ) -> Result<IndexMap<String, String>, String> {
-        let all = self.assignment.secrets.clone();
+        let all: IndexMap<String, String> = match self.ground.contexts.get("secrets") {
+            Some(Value::Object(members)) => members
+                .iter()
+                .map(|(name, value)| (name.clone(), value.to_text()))
+                .collect(),
+            _ => IndexMap::new(),
+        };
         let CallSecrets::Named(named) = secrets else {
             return Ok(all);
         };
@@ -151,59 +191,146 @@ impl Running<'_> {
         Ok(handed)
     }
 
-    /// One job of the called workflow, on ground of its own.
+    /// One job of the called workflow: once, or once for each combination of its matrix.
     async fn inner_job(
         &mut self,
-        assignment: &Assignment,
-        called: &Workflow,
+        called: &Called,
         job: &Job,
-        inputs: &IndexMap<String, Value>,
-    ) -> Result<(Conclusion, IndexMap<String, String>), String> {
+        needs: IndexMap<String, Need>,
+    ) -> Result<Came, String> {
         if let Some(reason) = job.unsupported.first() {
             return Err((*reason).to_owned());
         }
-        let Work::Steps(steps) = &job.work else {
-            return Err("a called workflow that calls another one is not supported".to_owned());
+        let assignment = Assignment {
+            needs,
+            secrets: called.secrets.clone(),
+            ..self.assignment.clone()
         };
-        if !job.matrix.is_empty() {
-            return Err("`strategy.matrix` in a called workflow is not supported".to_owned());
+        let rows = self.matrix_rows(called, job, &assignment).await?;
+        let (mut results, mut outputs) = (Vec::new(), IndexMap::new());
+        for row in rows {
+            let came = self.on_own_ground(called, job, &assignment, row).await?;
+            results.push(came.conclusion.word());
+            let given = came.outputs.into_iter();
+            outputs.extend(given.filter(|(_, value)| !value.is_empty()));
+            if came.conclusion == Conclusion::Failure && job.fails_fast() {
+                break;
+            }
         }
+        let skipped = results
+            .iter()
+            .all(|result| *result == Conclusion::Skipped.word());
+        let conclusion = if skipped {
+            Conclusion::Skipped
+        } else {
+            worst(&results)
+        };
+        Ok(Came {
+            conclusion,
+            outputs,
+        })
+    }
+
+    /// The combinations of a job's matrix; one without members where it has none.
+    async fn matrix_rows(
+        &mut self,
+        called: &Called,
+        job: &Job,
+        assignment: &Assignment,
+    ) -> Result<Vec<IndexMap<String, Value>>, String> {
+        if job.matrix_plan == Value::Null {
+            return Ok(vec![IndexMap::new()]);
+        }
+        let outer = self.enter(called, job, assignment, IndexMap::new())?;
+        let mut frame = Frame::new(IndexMap::new(), None);
+        frame.set_inputs(called.inputs.clone());
+        let filled = self.ask(&frame, &IndexMap::new(), |scope| {
+            expression::interpolate_value(&job.matrix_plan, scope)
+        });
+        self.leave(outer).await;
+        let filled = filled.map_err(|error| format!("the matrix: {error}"))?;
+        matrix::rows(&filled).map_err(|reason| format!("the matrix {reason}"))
+    }
+
+    async fn on_own_ground(
+        &mut self,
+        called: &Called,
+        job: &Job,
+        assignment: &Assignment,
+        row: IndexMap<String, Value>,
+    ) -> Result<Came, String> {
+        let outer = self.enter(called, job, assignment, row)?;
+        let came = match &job.work {
+            Work::Steps(_) => Ok(self.inner_steps(called, job).await),
+            Work::Call { .. } => Box::pin(self.inner_call(called, job)).await,
+        };
+        self.leave(outer).await;
+        came
+    }
+
+    /// Steps on fresh ground, and gives the one that was left back.
+    fn enter(
+        &mut self,
+        called: &Called,
+        job: &Job,
+        assignment: &Assignment,
+        row: IndexMap<String, Value>,
+    ) -> Result<Ground, String> {
         let folders = Folders::make(&self.work)
             .map_err(|error| format!("the folders of the job: {error}"))?;
-        let mut ground = Ground::new(assignment, called, job, self.host, folders);
-        ground
-            .contexts
-            .insert("inputs".to_owned(), Value::Object(inputs.clone()));
+        let mut ground = Ground::new(assignment, &called.workflow, job, self.host, folders);
+        for (name, members) in [("inputs", called.inputs.clone()), ("matrix", row)] {
+            ground
+                .contexts
+                .insert(name.to_owned(), Value::Object(members));
+        }
         ground
             .write_event(assignment)
             .map_err(|error| format!("the event cannot be written: {error}"))?;
-        let outer = mem::replace(&mut self.ground, ground);
-        let result = self.inner_steps(called, job, steps, inputs).await;
-        let inner = mem::replace(&mut self.ground, outer);
-        inner.leave().await;
-        Ok(result)
+        Ok(mem::replace(&mut self.ground, ground))
     }
 
-    async fn inner_steps(
-        &mut self,
-        called: &Workflow,
-        job: &Job,
-        steps: &[Step],
-        inputs: &IndexMap<String, Value>,
-    ) -> (Conclusion, IndexMap<String, String>) {
-        let mut frame = match self.frame(called, job).await {
+    async fn leave(&mut self, outer: Ground) {
+        mem::replace(&mut self.ground, outer).leave().await;
+    }
+
+    /// A job of the called workflow that calls another one.
+    async fn inner_call(&mut self, called: &Called, job: &Job) -> Result<Came, String> {
+        if self.depth >= DEPTH_MAX {
+            return Err(format!(
+                "workflows call each other more than {DEPTH_MAX} deep"
+            ));
+        }
+        let mut frame = match self.frame(&called.workflow, job).await {
             Ok(frame) => frame,
-            Err(conclusion) => return (conclusion, IndexMap::new()),
+            Err(conclusion) => return Ok(Came::without_outputs(conclusion)),
         };
-        frame.set_inputs(inputs.clone());
+        frame.set_inputs(called.inputs.clone());
+        self.depth += 1;
+        let came = self.carry_out_call(&mut frame, job).await;
+        self.depth -= 1;
+        came
+    }
+
+    async fn inner_steps(&mut self, called: &Called, job: &Job) -> Came {
+        let Work::Steps(steps) = &job.work else {
+            return Came::without_outputs(Conclusion::Success);
+        };
+        let mut frame = match self.frame(&called.workflow, job).await {
+            Ok(frame) => frame,
+            Err(conclusion) => return Came::without_outputs(conclusion),
+        };
+        frame.set_inputs(called.inputs.clone());
         if let Some(reason) = self.quiet_steps(&mut frame, steps).await {
             self.console.fail(&reason).await;
         }
-        let outputs = self.given(&frame, &job.outputs).await;
-        let conclusion = conclusion_of(frame.status);
-        outputs.map_or((Conclusion::Failure, IndexMap::new()), |outputs| {
-            (conclusion, outputs)
-        })
+        match self.given(&frame, &job.outputs).await {
+            Some(outputs) => Came {
+                conclusion: conclusion_of(frame.status),
+                outputs,
+            },
+            None => Came::without_outputs(Conclusion::Failure),
+        }
     }
 
     /// The outputs of the call, from those of its jobs.
@@ -212,7 +339,7 @@ impl Running<'_> {
         frame: &Frame,
         called: &Workflow,
         results: &IndexMap<String, Need>,
-    ) -> Result<(), String> {
+    ) -> Result<IndexMap<String, String>, String> {
         let jobs = Assignment {
             needs: results.clone(),
             ..self.assignment.clone()
@@ -224,8 +351,7 @@ impl Running<'_> {
             let value = self.fill(frame, &IndexMap::new(), text);
             outputs.insert(name.clone(), value.map_err(|error| error.to_string())?);
         }
-        self.progress.set_outputs(outputs);
-        Ok(())
+        Ok(outputs)
     }
 }
 
@@ -238,59 +364,9 @@ fn typed(declared: &Input, value: &Value) -> Value {
     }
 }
 
-fn worst(results: &IndexMap<String, Need>) -> Conclusion {
-    let any = |word: Conclusion| results.values().any(|need| need.result == word.word());
+fn worst(results: &[&str]) -> Conclusion {
     [Conclusion::Cancelled, Conclusion::Failure]
         .into_iter()
-        .find(|word| any(*word))
+        .find(|word| results.contains(&word.word()))
         .unwrap_or(Conclusion::Success)
-}
-
-/// The jobs so that each comes after those it needs.
-fn order(jobs: &IndexMap<String, Job>) -> Result<Vec<String>, String> {
-    let mut order: Vec<String> = Vec::new();
-    let mut waiting: BTreeSet<&String> = jobs.keys().collect();
-    while !waiting.is_empty() {
-        let ready = |id: &&&String| jobs[**id].needs.iter().all(|need| order.contains(need));
-        // In the order of the file, not of the alphabet.
-        let next = jobs
-            .keys()
-            .filter(|id| waiting.contains(id))
-            .find(|id| ready(&id));
-        let next = next.ok_or("its jobs need each other in a circle, or one that is not there")?;
-        waiting.remove(next);
-        order.push(next.clone());
-    }
-    Ok(order)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn jobs(needs: &[(&str, &[&str])]) -> IndexMap<String, Job> {
-        let job = |needs: &[&str]| Job {
-            needs: needs.iter().map(|&need| need.to_owned()).collect(),
-            ..Job::default()
-        };
-        needs
-            .iter()
-            .map(|(id, needs)| ((*id).to_owned(), job(needs)))
-            .collect()
-    }
-
-    #[test]
-    fn jobs_come_after_those_they_need() {
-        let order = order(&jobs(&[("z", &["b"]), ("b", &[]), ("a", &["z", "b"])])).unwrap();
-        assert_eq!(order, ["b", "z", "a"]);
-    }
-
-    #[test]
-    fn a_circle_is_refused() {
-        assert!(
-            order(&jobs(&[("a", &["b"]), ("b", &["a"])]))
-                .unwrap_err()
-                .contains("circle")
-        );
-    }
 }

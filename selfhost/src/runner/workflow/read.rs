@@ -78,6 +78,7 @@ fn plain(yaml: Yaml) -> Value {
 
 fn job(id: &str, value: &Value) -> Result<Job, Error> {
     let strategy = value.member("strategy");
+    let matrix_plan = strategy.member("matrix");
     let matrix = members(&strategy.member("matrix"))
         .map(|(key, row)| (key, single(row)))
         .collect();
@@ -91,6 +92,7 @@ fn job(id: &str, value: &Value) -> Result<Job, Error> {
         defaults: defaults(value),
         outputs: texts(&value.member("outputs")),
         matrix,
+        matrix_plan,
         strategy,
         timeout_minutes: text(value, "timeout-minutes"),
         work: work(id, value)?,

@@ -101,6 +101,8 @@ pub(crate) fn give_out(
         started: now,
         stopped: 0,
         heard: now,
+        place: String::new(),
+        confirmed: false,
     });
     world.actions.jobs.update(job, |job| {
         job.attempt += 1;
@@ -112,6 +114,17 @@ pub(crate) fn give_out(
     });
     set(world, effects, job, Status::Running);
     settle(world, effects, waiting.run);
+    Some(GivenOut { task, token })
+}
+
+/// Gives a task once more whose answer was lost; the token in it was never seen, and is replaced.
+pub(crate) fn give_again(world: &mut World, task: i64) -> Option<GivenOut> {
+    let now = world.now();
+    let token = world.random.hex(40);
+    world.actions.tasks.update(task, |task| {
+        task.token_sha256 = token::digest(&token);
+        task.heard = now;
+    })?;
     Some(GivenOut { task, token })
 }
 

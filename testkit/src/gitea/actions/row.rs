@@ -224,6 +224,17 @@ pub struct Task {
     pub stopped: i64,
     /// Seconds since 1970 of the last word of its runner.
     pub heard: i64,
+    /// Which process of the runner it was given to, where that was told.
+    #[serde(default)]
+    pub place: String,
+    /// Whether the runner has said anything of it: it has the task.
+    #[serde(default = "yes")]
+    pub confirmed: bool,
+}
+
+/// Tasks of older stores count as heard of.
+fn yes() -> bool {
+    true
 }
 
 impl std::fmt::Debug for Task {

@@ -199,8 +199,22 @@ impl Stage {
         runner: Option<&Known>,
         message: &Value,
     ) -> Result<Value, String> {
+        self.rpc_with(method, runner, message, &[])
+    }
+
+    /// The same with headers of its own.
+    pub(crate) fn rpc_with(
+        &self,
+        method: &str,
+        runner: Option<&Known>,
+        message: &Value,
+        headers: &[(&str, &str)],
+    ) -> Result<Value, String> {
         let path = format!("/api/actions/runner.v1.RunnerService/{method}");
         let mut call = Call::new("POST", &path).with_json(message);
+        for (name, value) in headers {
+            call = call.with_header(name, value);
+        }
         if let Some(runner) = runner {
             call = call
                 .with_header("x-runner-uuid", &runner.uuid)

@@ -54,6 +54,7 @@ pub(super) fn append(
     let now = world.now();
     world.actions.tasks.update(id, |task| {
         task.heard = now;
+        task.confirmed = true;
         task.log_lines = stored + added;
         task.log_sealed = request.no_more;
     });

@@ -62,7 +62,8 @@ fn dispatch(gitea: &Gitea, call: &Call, method: Method, envelope: &Envelope) -> 
             declare(gitea, caller(gitea, call, Work::Other)?, request)
         }),
         Method::FetchTask => carry(method, envelope, |request: FetchTaskRequest| {
-            fetch::fetch(gitea, &caller(gitea, call, Work::Other)?, &request)
+            let runner = caller(gitea, call, Work::Other)?;
+            fetch::fetch(gitea, &runner, &request, &fetch::Asker::of(call))
         }),
         Method::UpdateTask => carry(method, envelope, |request: UpdateTaskRequest| {
             report::update_task(gitea, &caller(gitea, call, Work::OnTask)?, request)
@@ -111,13 +112,13 @@ fn refused(error: &ConnectError) -> Reply {
 
 /// Whether a call is about a task: that is what makes a runner busy.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Work {
+pub(super) enum Work {
     OnTask,
     Other,
 }
 
 /// The runner that calls.
-fn caller(gitea: &Gitea, call: &Call, work: Work) -> Result<Runner, ConnectError> {
+pub(super) fn caller(gitea: &Gitea, call: &Call, work: Work) -> Result<Runner, ConnectError> {
     let uuid = call.header("x-runner-uuid").unwrap_or_default();
     let token = call.header("x-runner-token").unwrap_or_default();
     let digest = token_digest(token);

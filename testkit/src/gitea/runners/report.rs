@@ -81,6 +81,7 @@ fn apply(world: &mut World, effects: &mut Effects, state: &TaskState) {
     let now = world.now();
     world.actions.tasks.update(state.id, |task| {
         task.heard = now;
+        task.confirmed = true;
         for step in &state.steps {
             apply_step(task, step);
         }

@@ -160,6 +160,38 @@ fn runners_that_race_never_get_the_same_job() {
 }
 
 #[test]
+fn a_task_whose_answer_was_lost_is_given_to_its_place_again_and_to_no_other() {
+    let stage = Stage::new();
+    let runner = stage.workflow(&one_job(""));
+    let fetch = |headers: &[(&str, &str)]| {
+        let told = stage.rpc_with("FetchTask", Some(&runner), &json!({}), headers);
+        told.expect("an answer")["task"].clone()
+    };
+    let here = ("x-runner-place", "here");
+    let first = fetch(&[here]);
+    assert_eq!(first["id"], "1");
+    assert_eq!(fetch(&[]), Value::Null, "nobody in particular");
+    assert_eq!(
+        fetch(&[("x-runner-place", "there")]),
+        Value::Null,
+        "another"
+    );
+    let holds = [here, ("x-runner-held", "3,1")];
+    assert_eq!(fetch(&holds), Value::Null, "it has arrived");
+    let again = fetch(&[here]);
+    assert_eq!(again["id"], "1");
+    assert_ne!(
+        again["secrets"], first["secrets"],
+        "the token is another one"
+    );
+    let message = json!({"state": {"id": "1"}});
+    let heard = stage.rpc("UpdateTask", Some(&runner), &message);
+    heard.expect("an answer");
+    assert_eq!(fetch(&[here]), Value::Null, "it is being carried out");
+    assert_eq!(stage.get("/repos/root1/r/actions/jobs/1")["run_attempt"], 1);
+}
+
+#[test]
 fn a_terminal_state_is_taken_once_and_steps_with_it() {
     let stage = Stage::new();
     let runner = stage.workflow(&one_job(""));
@@ -318,6 +350,8 @@ fn world_with_a_task() -> World {
         started: 0,
         stopped: 0,
         heard: 0,
+        place: String::new(),
+        confirmed: false,
     });
     world
 }
