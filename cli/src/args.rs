@@ -3,6 +3,7 @@
 pub(crate) mod fleet;
 pub(crate) mod forge;
 pub(crate) mod keys;
+pub(crate) mod local;
 pub(crate) mod node;
 pub(crate) mod runner;
 pub(crate) mod shell;
@@ -98,6 +99,8 @@ pub(crate) enum Command {
     Exec(fleet::ExecArgs),
     /// Destroy containers of the fleet, and no others
     Destroy(fleet::DestroyArgs),
+    /// Try one container in Docker or Podman, without a node
+    Local(local::LocalArgs),
     /// Show each value of a container, and where it came from
     Config(fleet::ConfigArgs),
     /// Tell what a key of `config.env`, `container.toml` or `fleet.toml` means

@@ -8,6 +8,7 @@ mod exec;
 mod explain;
 mod forge;
 mod init;
+mod local;
 mod node;
 mod plan;
 mod runner;
@@ -38,6 +39,7 @@ pub(crate) async fn run(cli: Cli, environment: &Environment, output: &Output) ->
         Command::Config(args) => config::config(&args, environment, output).await,
         Command::Explain(args) => explain::explain(&args, output),
         Command::Schema(args) => schema::schema(&args, environment, output),
+        Command::Local(args) => local::local(&args, environment, output).await,
         Command::Forge(args) => forge::forge(args, output).await,
         Command::Node(args) => node::run(args, output).await,
         Command::Runner(command) => runner::runner(command, environment, output).await,

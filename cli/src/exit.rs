@@ -23,6 +23,7 @@ Exit codes:
 Environment:
   PROXMOX_CI_FLEET, PROXMOX_CI_URL, PROXMOX_CI_FINGERPRINT, PROXMOX_CI_CA_FILE,
   PROXMOX_CI_TOKEN_FILE, PROXMOX_CI_SSH_KEY stand for the flags of these names; NO_COLOR turns colour off.
+  DOCKER_HOST=unix://SOCKET is the daemon of `local`.
   PROXMOX_CI_RUNNER_TOKEN is the registration token of `runner register`.";
 
 /// How the program ends.

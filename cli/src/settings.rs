@@ -2,7 +2,12 @@
 
 use std::{ffi::OsString, fmt, path::PathBuf};
 
-use crate::args::{ConnectArgs, FleetArgs};
+use lxc_layers::{guest::docker, local};
+
+use crate::{
+    args::{ConnectArgs, FleetArgs},
+    exit::Failure,
+};
 
 /// Everything that the program reads from its environment, read once.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +22,10 @@ pub(crate) struct Environment {
     pub(crate) ssh_key: Option<PathBuf>,
     /// `HOME`: what `~/` at the begin of a path in a file stands for.
     pub(crate) home: Option<PathBuf>,
+    /// `DOCKER_HOST`: the address of the Docker or Podman daemon.
+    pub(crate) docker_host: Option<String>,
+    /// `XDG_RUNTIME_DIR`: where daemons of this user have their sockets.
+    pub(crate) runtime_dir: Option<PathBuf>,
     /// `PROXMOX_CI_RUNNER_TOKEN`: the registration token of a runner.
     pub(crate) runner_token: Option<Hidden>,
     /// `PATH` and the language: the part of the environment that the jobs of a runner inherit.
@@ -56,6 +65,8 @@ impl Environment {
             no_color: variable("NO_COLOR").is_some(),
             ssh_key: path("PROXMOX_CI_SSH_KEY"),
             home: path("HOME"),
+            docker_host: text("DOCKER_HOST"),
+            runtime_dir: path("XDG_RUNTIME_DIR"),
             runner_token: text("PROXMOX_CI_RUNNER_TOKEN").map(Hidden),
             for_jobs: ["PATH", "LANG", "LC_ALL", "TZ"]
                 .into_iter()
@@ -78,6 +89,34 @@ impl Environment {
             (Some(below), Some(home)) => home.join(below),
             _ => PathBuf::from(written),
         }
+    }
+
+    /// Where a Docker or Podman daemon may listen, the likeliest first: what `DOCKER_HOST` says, or
+    /// the places of the system and of this user.
+    pub(crate) fn docker_sockets(&self) -> Result<Vec<PathBuf>, Failure> {
+        if let Some(address) = &self.docker_host {
+            let path = address.strip_prefix("unix://").filter(|it| !it.is_empty());
+            let path = path.ok_or_else(|| {
+                Failure::from(local::Error::from(docker::Error::Address {
+                    address: address.clone(),
+                }))
+            })?;
+            return Ok(vec![PathBuf::from(path)]);
+        }
+        let own = self.runtime_dir.iter();
+        let own = own.flat_map(|dir| [dir.join("docker.sock"), dir.join("podman/podman.sock")]);
+        let home = self
+            .home
+            .iter()
+            .map(|home| home.join(".docker/run/docker.sock"));
+        let system = ["/var/run/docker.sock", "/run/podman/podman.sock"].map(PathBuf::from);
+        let [docker, podman] = system;
+        Ok([docker]
+            .into_iter()
+            .chain(own)
+            .chain(home)
+            .chain([podman])
+            .collect())
     }
 
     /// The connection as flags and environment tell it; what is left `None` comes from
@@ -134,6 +173,20 @@ mod tests {
         let joined = environment().connection(&typed);
         assert_eq!(joined.url.as_deref(), Some("https://typed:8006"));
         assert_eq!(joined.fingerprint.as_deref(), Some("AA"));
+    }
+
+    #[test]
+    fn the_daemon_is_where_docker_host_says_and_nowhere_else() {
+        let environment = |host: &str| Environment {
+            docker_host: Some(host.to_owned()),
+            ..Environment::default()
+        };
+        let sockets = environment("unix:///x/docker.sock").docker_sockets();
+        assert_eq!(sockets.unwrap(), [PathBuf::from("/x/docker.sock")]);
+        let refused = environment("tcp://10.0.0.1:2375").docker_sockets();
+        assert_eq!(refused.unwrap_err().code, crate::exit::Code::Settings);
+        let somewhere = Environment::default().docker_sockets().unwrap();
+        assert_eq!(somewhere[0], PathBuf::from("/var/run/docker.sock"));
     }
 
     #[test]

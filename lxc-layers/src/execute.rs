@@ -3,7 +3,7 @@
 mod destroy;
 mod enter;
 mod error;
-mod gate;
+pub(crate) mod gate;
 mod notes;
 mod open;
 mod report;

@@ -1,5 +1,6 @@
 //! Guest: argument vectors and files into a container, and what answers back.
 
+pub mod docker;
 pub mod quote;
 mod ssh;
 

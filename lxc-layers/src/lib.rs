@@ -16,6 +16,7 @@ pub mod execute;
 pub mod guest;
 pub mod host;
 pub mod ledger;
+pub mod local;
 pub mod observe;
 pub mod plan;
 pub mod process;

@@ -5,9 +5,9 @@
 //! are told while it runs, with secrets already masked; the last of them are kept for the error.
 
 mod held;
+mod told;
 
 use std::{
-    collections::VecDeque,
     ffi::OsString,
     fmt, io,
     path::{Path, PathBuf},
@@ -23,17 +23,12 @@ use tokio::{
 };
 
 pub use held::{Held, Hold};
+pub(crate) use told::Told;
 
 use crate::redact::Redactor;
 
 /// How long output is still read after a program ended while a process of its keeps a pipe open.
 const DRAIN: Duration = Duration::from_millis(500);
-/// Lines that an error shows.
-const TAIL: usize = 30;
-/// Bytes of standard output that are kept.
-const KEEP: usize = 4 * 1024 * 1024;
-/// Bytes after which a line without an end is told in pieces.
-const LINE: usize = 64 * 1024;
 
 /// Why a program did not come to an end of its own.
 #[derive(Debug, thiserror::Error)]
@@ -247,7 +242,7 @@ impl Program {
         match outcome {
             Ok(Ok(status)) => {
                 group.left_alone();
-                Ok(told.finished(status))
+                Ok(told.finished(exit_code(status)))
             }
             Ok(Err(source)) => Err(Error::Follow {
                 program: self.name.clone(),
@@ -256,7 +251,7 @@ impl Program {
             Err(_) => Err(Error::TimedOut {
                 program: self.name.clone(),
                 limit: self.limit,
-                tail: told.tail.into(),
+                tail: told.into_tail(),
             }),
         }
     }
@@ -313,48 +308,6 @@ impl Drop for Group {
     }
 }
 
-/// What has been told so far, and to whom.
-struct Told<'a> {
-    redactor: &'a Redactor,
-    on_line: OnLine<'a>,
-    stdout: Vec<u8>,
-    tail: VecDeque<String>,
-}
-
-impl<'a> Told<'a> {
-    fn new(redactor: &'a Redactor, on_line: OnLine<'a>) -> Self {
-        Self {
-            redactor,
-            on_line,
-            stdout: Vec::new(),
-            tail: VecDeque::new(),
-        }
-    }
-
-    fn keep(&mut self, bytes: &[u8]) {
-        let room = KEEP.saturating_sub(self.stdout.len()).min(bytes.len());
-        self.stdout.extend_from_slice(&bytes[..room]);
-    }
-
-    fn line(&mut self, stream: Stream, line: &[u8]) {
-        let text = String::from_utf8_lossy(line);
-        let text = self.redactor.mask(text.trim_end_matches(['\r', '\n']));
-        (self.on_line)(stream, &text);
-        if self.tail.len() == TAIL {
-            self.tail.pop_front();
-        }
-        self.tail.push_back(text.into_owned());
-    }
-
-    fn finished(self, status: ExitStatus) -> Finished {
-        Finished {
-            code: exit_code(status),
-            stdout: self.stdout,
-            tail: self.tail.into(),
-        }
-    }
-}
-
 fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt as _;
     status
@@ -382,8 +335,6 @@ async fn follow(child: &mut Child, told: &mut Told<'_>) -> io::Result<ExitStatus
         if let Some((status, until)) = ended
             && ((!out.is_open() && !err.is_open()) || Instant::now() >= until)
         {
-            out.flush(told);
-            err.flush(told);
             return Ok(status);
         }
         let until = ended.map_or_else(Instant::now, |(_, until)| until);
@@ -398,12 +349,11 @@ async fn follow(child: &mut Child, told: &mut Told<'_>) -> io::Result<ExitStatus
     }
 }
 
-/// One stream of the program, cut into lines.
+/// One stream of the program.
 struct Pipe<R> {
     source: Option<R>,
     stream: Stream,
     chunk: Vec<u8>,
-    line: Vec<u8>,
 }
 
 impl<R: AsyncRead + Unpin> Pipe<R> {
@@ -412,7 +362,6 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
             source,
             stream,
             chunk: vec![0; 16 * 1024],
-            line: Vec::new(),
         }
     }
 
@@ -430,25 +379,9 @@ impl<R: AsyncRead + Unpin> Pipe<R> {
     fn take(&mut self, read: usize, told: &mut Told<'_>) {
         if read == 0 {
             self.source = None;
-            return self.flush(told);
-        }
-        let chunk = &self.chunk[..read];
-        if self.stream == Stream::Stdout {
-            told.keep(chunk);
-        }
-        for piece in chunk.split_inclusive(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || self.line.len() >= LINE {
-                told.line(self.stream, &self.line);
-                self.line.clear();
-            }
-        }
-    }
-
-    fn flush(&mut self, told: &mut Told<'_>) {
-        if !self.line.is_empty() {
-            told.line(self.stream, &self.line);
-            self.line.clear();
+            told.flush(self.stream);
+        } else {
+            told.take(self.stream, &self.chunk[..read]);
         }
     }
 }
@@ -483,7 +416,7 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(finished.code, 7);
-        assert_eq!(finished.tail.len(), TAIL);
+        assert_eq!(finished.tail.len(), 30);
         assert!(finished.tail.contains(&"broken".to_owned()));
     }
 

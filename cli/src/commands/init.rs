@@ -30,7 +30,7 @@ const fn template(path: &'static str, mode: u32, text: &'static str) -> Template
 }
 
 /// Every file, in the order in which a newcomer reads them.
-const FILES: [Template; 9] = [
+const FILES: [Template; 11] = [
     template("fleet.toml", 0o644, include_str!("init/fleet.toml")),
     template(
         "containers/web/config.env",
@@ -57,6 +57,8 @@ const FILES: [Template; 9] = [
         0o644,
         include_str!("init/setup.yml"),
     ),
+    template("local/Dockerfile", 0o644, lxc_layers::local::DOCKERFILE),
+    template("local/run.sh", 0o755, lxc_layers::local::SCRIPT),
     template(".gitignore", 0o644, include_str!("init/gitignore")),
     template(
         "fleet.local.toml",

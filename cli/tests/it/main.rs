@@ -3,6 +3,7 @@
 
 mod kills;
 mod layers;
+mod local;
 mod names;
 mod scene;
 mod shell;

@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use super::{Error, Run, settle::Subject};
 use crate::{
     event::{Event, Layer},
-    guest::{Guest, Invocation, LastWords},
+    guest::{self, Guest, Invocation, LastWords},
     ledger::Entry,
     plan::Status,
     process::Finished,
@@ -128,20 +128,12 @@ impl Run {
         health: &Health,
         address: Option<Ipv4Addr>,
     ) -> Result<(), Error> {
-        let mut patience = Patience::new(container.health_within, PAUSES.0, PAUSES.1);
-        loop {
-            let finished = guest
-                .run(look(health, address).limit(LOOK), &|_, _| {})
-                .await
-                .map_err(Error::guest(format!("looking into `{}`", subject.name)))?;
-            if finished.is_success() {
-                return Ok(());
-            }
-            if !patience.again().await {
-                let what = words(health);
-                return Err(closed(subject, Layer::Configuration, &what, &finished));
-            }
-        }
+        let last = until_healthy(guest, health, address, container.health_within)
+            .await
+            .map_err(Error::guest(format!("looking into `{}`", subject.name)))?;
+        last.map_or(Ok(()), |last| {
+            Err(closed(subject, Layer::Configuration, &words(health), &last))
+        })
     }
 
     /// Notes in the journal that a gate holds.
@@ -151,6 +143,26 @@ impl Run {
             layer: layer.to_string(),
         })?;
         Ok(())
+    }
+}
+
+/// Looks until it is healthy, for at most `within`; the last look where it is not.
+pub(crate) async fn until_healthy(
+    guest: &dyn Guest,
+    health: &Health,
+    address: Option<Ipv4Addr>,
+    within: Duration,
+) -> Result<Option<Finished>, guest::Error> {
+    let mut patience = Patience::new(within, PAUSES.0, PAUSES.1);
+    loop {
+        let look = look(health, address).limit(LOOK);
+        let finished = guest.run(look, &|_, _| {}).await?;
+        if finished.is_success() {
+            return Ok(None);
+        }
+        if !patience.again().await {
+            return Ok(Some(finished));
+        }
     }
 }
 
@@ -165,7 +177,8 @@ fn look(health: &Health, address: Option<Ipv4Addr>) -> Invocation {
     }
 }
 
-fn words(health: &Health) -> String {
+/// What a health asks for, when it does not hold.
+pub(crate) fn words(health: &Health) -> String {
     match health {
         Health::Http { port, path } => format!("`http://…:{port}{path}` does not answer well"),
         Health::Tcp { port } => format!("nothing listens on port {port}"),

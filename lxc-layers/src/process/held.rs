@@ -9,7 +9,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout},
 };
 
-use super::{Error, Finished, Group, Program, Told, follow};
+use super::{Error, Finished, Group, Program, Told, exit_code, follow};
 
 /// What became of a program that was to be held.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Program {
         }
         // It closed its output: what is left is how it ended, and its last words.
         let status = follow(child, &mut told).await?;
-        Ok(Ready::Never(told.finished(status)))
+        Ok(Ready::Never(told.finished(exit_code(status))))
     }
 
     fn not_ready(&self, limit: Duration) -> Error {

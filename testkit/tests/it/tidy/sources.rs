@@ -27,6 +27,14 @@ fn only_the_transport_names_the_http_library() {
 }
 
 #[test]
+fn only_the_guest_in_docker_names_the_docker_library() {
+    let found = uses(&["bollard::", "use bollard"], |path| {
+        path == "lxc-layers/src/guest/docker.rs" || path.starts_with("lxc-layers/src/guest/docker/")
+    });
+    nothing("names the Docker library", &found);
+}
+
+#[test]
 fn only_process_rs_spawns_processes() {
     let found = uses(&["Command::new("], |path| {
         path.ends_with("/src/process.rs") || path.contains("/src/process/")
