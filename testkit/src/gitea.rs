@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
+use crate::journal::Journal;
+
 pub mod access;
 pub mod actions;
 pub mod api;
@@ -29,7 +31,6 @@ pub mod git;
 pub mod glob;
 pub mod hooks;
 mod install;
-pub mod journal;
 #[cfg(feature = "wiremock")]
 mod mount;
 mod owners;
@@ -140,7 +141,7 @@ pub struct Gitea {
     storage: Option<Box<dyn Storage>>,
     changes: watch::Sender<u64>,
     verified: auth::Verified,
-    journal: Option<journal::Journal>,
+    journal: Option<Journal>,
 }
 
 impl std::fmt::Debug for Gitea {
@@ -155,7 +156,7 @@ impl Gitea {
     /// A Gitea of this world over these repositories; without storage it lives in memory.
     #[must_use]
     pub fn new(world: World, git: Git, storage: Option<Box<dyn Storage>>) -> Arc<Self> {
-        Self::with_journal(world, git, storage, Some(journal::Journal::default()))
+        Self::with_journal(world, git, storage, Some(Journal::default()))
     }
 
     /// The same with a journal of one's own, or none.
@@ -164,7 +165,7 @@ impl Gitea {
         world: World,
         git: Git,
         storage: Option<Box<dyn Storage>>,
-        journal: Option<journal::Journal>,
+        journal: Option<Journal>,
     ) -> Arc<Self> {
         let (changes, _) = watch::channel(0);
         Arc::new(Self {
@@ -179,7 +180,7 @@ impl Gitea {
 
     /// What was asked and answered, unless nobody wanted to know.
     #[must_use]
-    pub fn journal(&self) -> Option<&journal::Journal> {
+    pub fn journal(&self) -> Option<&Journal> {
         self.journal.as_ref()
     }
 

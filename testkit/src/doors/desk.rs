@@ -35,6 +35,7 @@ impl Desk {
     }
 
     /// Who carries out the world's effects; without anybody they are dropped.
+    #[cfg(feature = "server")]
     pub(crate) fn set_hands(&self, hands: impl Fn(Effect) + Send + Sync + 'static) {
         // Only the node that made the desk sets them, once.
         drop(self.hands.set(Box::new(hands)));
@@ -55,6 +56,7 @@ impl Desk {
     }
 
     /// Ends a task whose work was done outside.
+    #[cfg(feature = "server")]
     pub(crate) fn complete(&self, upid: &str, outcome: Result<(), String>) {
         let effects = {
             let mut world = self.world();

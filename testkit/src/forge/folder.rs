@@ -66,7 +66,7 @@ pub(super) fn open(options: &ForgeOptions, url: &str) -> Result<Opened, Error> {
     let journal = options
         .journal
         .as_deref()
-        .map(crate::gitea::journal::Journal::to_file)
+        .map(crate::journal::Journal::only_to_file)
         .transpose();
     let journal = journal
         .map_err(|source| file_error(options.journal.as_deref().unwrap_or(&folder), source))?;

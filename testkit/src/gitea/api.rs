@@ -93,7 +93,7 @@ impl Gitea {
         };
         handled.reply = handled.reply.finish(&base);
         if let Some((journal, call)) = seen {
-            journal.record(&call, &handled.reply);
+            journal.record_call(&call, &handled.reply);
         }
         handled
     }
