@@ -39,6 +39,7 @@ mod pages;
 pub mod password;
 pub mod permission;
 pub mod projects;
+pub mod protection;
 pub mod pulls;
 mod pushes;
 pub mod random;
@@ -226,6 +227,7 @@ impl Gitea {
     fn tell(&self, world: &mut World, effects: &mut Effects) {
         let mut told = 0;
         while let Some(event) = effects.events.get(told).cloned() {
+            pulls::on_event(world, &self.git, &event, effects);
             actions::on_event(world, &self.git, &event, effects);
             hooks::on_event(world, &self.git, &event, effects);
             told += 1;

@@ -15,15 +15,21 @@ pub(crate) use tokens::add as add_token;
 pub mod account;
 mod admin;
 pub mod branches;
+pub(crate) mod comments;
 pub mod commits;
 pub mod files;
-mod issues;
+pub(crate) mod issues;
 mod keys;
+pub(crate) mod labels;
+mod milestones;
 mod objects;
 pub mod orgs;
 mod people;
+mod protections;
+pub(crate) mod pulls;
 pub mod releases;
 pub mod repos;
+mod reviews;
 mod server;
 pub mod statuses;
 mod tags;
@@ -58,6 +64,14 @@ const TABLES: &[&[Route]] = &[
     statuses::ROUTES,
     releases::ROUTES,
     issues::ROUTES,
+    labels::ROUTES,
+    milestones::ROUTES,
+    comments::ROUTES,
+    pulls::ROUTES,
+    pulls::content::ROUTES,
+    pulls::merge::ROUTES,
+    reviews::ROUTES,
+    protections::ROUTES,
     hooks::ROUTES,
 ];
 

@@ -177,7 +177,15 @@ pub(crate) fn remove(world: &mut World, id: i64, doer: i64, effects: &mut Effect
     world.collaborators.remove_group(id);
     world.deploy_keys.remove_group(id);
     world.tag_protections.remove_group(id);
+    world.branch_protections.remove_group(id);
+    let issues: Vec<i64> = world.issues.of(id).map(|(issue, _)| issue).collect();
+    for issue in issues {
+        world.comments.remove_group(issue);
+        world.reviews.remove_group(issue);
+    }
     world.issues.remove_group(id);
+    world.labels.remove_group(id);
+    world.milestones.remove_group(id);
     world.repo_redirects.remove_group(id);
     world.references.remove(id);
     let forks: Vec<i64> = world

@@ -88,6 +88,8 @@ pub enum Need {
     NotArchived,
     /// 404 when the repository has no commit.
     HasCommits,
+    /// The same without a reason.
+    HasCommitsPlainly,
     /// 404 unless one of these units is on.
     UnitOn(&'static [Unit]),
     /// 403 unless an owner of the organisation (or of the team's).

@@ -9,11 +9,16 @@ use super::table::{AnyTable, RowChange, Table};
 
 mod account;
 mod project;
+mod tracker;
 
 pub use account::{EmailAddress, Owner, OwnerKind, PublicKey, Redirect, Team, Token, Visibility};
 pub use project::{
-    Attachment, Collaborator, CommitStatus, DeployKey, Issue, MergeRules, References, Release,
+    Attachment, Collaborator, CommitStatus, DeployKey, MergeRules, References, Release,
     RepoRedirect, Repository, TagProtection, Transfer,
+};
+pub use tracker::{
+    BranchProtection, Comment, CommentKind, Issue, Label, Merged, Milestone, Pull, Reaction,
+    Review, ReviewState, ScheduledMerge,
 };
 
 /// The state of one Gitea. A clone is a fork: both go on by themselves.
@@ -55,8 +60,18 @@ pub struct World {
     pub attachments: Table<Attachment>,
     /// Rules that protect tags.
     pub tag_protections: Table<TagProtection>,
-    /// Issues.
+    /// Rules that protect branches.
+    pub branch_protections: Table<BranchProtection>,
+    /// Issues and pull requests.
     pub issues: Table<Issue>,
+    /// What was said and done on them.
+    pub comments: Table<Comment>,
+    /// Reviews of pull requests, and what was asked for.
+    pub reviews: Table<Review>,
+    /// Labels of repositories and organisations.
+    pub labels: Table<Label>,
+    /// Milestones.
+    pub milestones: Table<Milestone>,
     /// Workflows, runs, jobs, runners, secrets, variables.
     pub actions: ActionsState,
     /// Webhooks and their deliveries.
@@ -86,7 +101,12 @@ impl World {
             releases: Table::default(),
             attachments: Table::default(),
             tag_protections: Table::default(),
+            branch_protections: Table::default(),
             issues: Table::default(),
+            comments: Table::default(),
+            reviews: Table::default(),
+            labels: Table::default(),
+            milestones: Table::default(),
             actions: ActionsState::default(),
             hooks: HooksState::default(),
         }
@@ -110,7 +130,12 @@ impl World {
             &mut self.releases,
             &mut self.attachments,
             &mut self.tag_protections,
+            &mut self.branch_protections,
             &mut self.issues,
+            &mut self.comments,
+            &mut self.reviews,
+            &mut self.labels,
+            &mut self.milestones,
         ];
         tables.extend(self.actions.tables());
         tables.extend(self.hooks.tables());

@@ -12,11 +12,12 @@ use crate::gitea::committing::refusal;
 use crate::gitea::events::{PushedBy, ZERO_ID};
 use crate::gitea::git::{Commit, Move, Person, RefError};
 use crate::gitea::page::Page;
+use crate::gitea::protection::{self, Wish};
 use crate::gitea::pushes;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
-use crate::gitea::world::World;
+use crate::gitea::world::{BranchProtection, World};
 
 const CODE: &[Unit] = &[Unit::Code];
 const WRITE: &[Need] = &[Need::SignedIn, Need::NotArchived, Need::Writer(CODE)];
@@ -93,17 +94,31 @@ pub(crate) fn payload_commit(world: &World, web: &str, commit: &Commit) -> Value
 
 fn view(world: &World, scene: &Scene<'_>, web: &str, name: &str, id: &str) -> Result<Value, Reply> {
     let commit = scene.git.commit(scene.repo, id).map_err(broken(scene))?;
-    let can_push = scene.access.to(Unit::Code) >= Mode::Write;
+    let writes = scene.access.to(Unit::Code) >= Mode::Write;
+    let (rule, user) = (
+        protection::rule_of(world, scene.repo, name),
+        scene.doer_id(),
+    );
+    let contexts = rule.map_or(json!([]), |rule| {
+        if rule.contexts.is_empty() {
+            Value::Null
+        } else {
+            json!(rule.contexts)
+        }
+    });
+    let may = |allowed: fn(&World, &BranchProtection, i64) -> bool| {
+        writes && rule.is_none_or(|rule| allowed(world, rule, user))
+    };
     Ok(json!({
         "name": name,
         "commit": payload_commit(world, web, &commit),
-        "protected": false,
-        "required_approvals": 0,
-        "enable_status_check": false,
-        "status_check_contexts": [],
-        "user_can_push": can_push,
-        "user_can_merge": can_push,
-        "effective_branch_protection_name": "",
+        "protected": rule.is_some(),
+        "required_approvals": rule.map_or(0, |rule| rule.required_approvals),
+        "enable_status_check": rule.is_some_and(|rule| rule.has("enable_status_check")),
+        "status_check_contexts": contexts,
+        "user_can_push": may(protection::may_push),
+        "user_can_merge": may(protection::may_merge),
+        "effective_branch_protection_name": rule.map_or("", |rule| rule.rule.as_str()),
     }))
 }
 
@@ -205,6 +220,9 @@ fn create(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     if tip(world, scene, name).is_some() {
         return Err(Reply::error(409, "The branch already exists."));
     }
+    if let Some(text) = hook(world, scene, name, None, Some(&id)) {
+        return Err(scene.internal(&text));
+    }
     let step = Move {
         name: format!("refs/heads/{name}"),
         from: ZERO_ID.into(),
@@ -223,6 +241,18 @@ fn create(world: &mut World, scene: &mut Scene<'_>) -> Answer {
         name,
         &id,
     )?))
+}
+
+/// What the hook says against moving a branch.
+fn hook(
+    world: &World,
+    scene: &Scene<'_>,
+    branch: &str,
+    from: Option<&str>,
+    to: Option<&str>,
+) -> Option<String> {
+    let wish = Wish { branch, from, to };
+    protection::refusal(world, scene.git, scene.repo, scene.doer_id(), &wish)
 }
 
 fn shift_to(world: &mut World, scene: &mut Scene<'_>, step: &Move) -> Result<(), RefError> {
@@ -277,6 +307,9 @@ fn shift(world: &mut World, scene: &mut Scene<'_>) -> Answer {
             format!("Force push {name} need a confirm force parameter"),
         ));
     }
+    if let Some(text) = hook(world, scene, &name, Some(&have), Some(&id)) {
+        return Err(Reply::error(403, text));
+    }
     if have != id {
         let step = Move {
             name: format!("refs/heads/{name}"),
@@ -305,10 +338,19 @@ fn rename(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     );
     let repo = scene.repository(world)?;
     let is_default = repo.default_branch == old;
-    if is_default && !scene.is_repo_admin() {
+    let rule = protection::rule_of(world, scene.repo, &old);
+    let (is_protected, is_ruled) = (rule.is_some(), rule.is_some_and(|rule| rule.rule != old));
+    let own_rule = rule.filter(|rule| rule.rule == old).map(|rule| rule.id);
+    if (is_default || is_protected) && !scene.is_repo_admin() {
         return Err(Reply::error(
             403,
             "User must be a repo or site admin to rename default or protected branches.",
+        ));
+    }
+    if is_ruled {
+        return Err(Reply::error(
+            403,
+            "Branch is protected by glob-based protection rules.",
         ));
     }
     let id = tip(world, scene, &old).ok_or_else(|| Reply::error(404, "Branch doesn't exist."))?;
@@ -330,6 +372,11 @@ fn rename(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     };
     shift_to(world, scene, &made).map_err(|error| refusal(&error))?;
     shift_to(world, scene, &gone).map_err(|error| refusal(&error))?;
+    if let Some(rule) = own_rule {
+        world
+            .branch_protections
+            .update(rule, |rule| new.clone_into(&mut rule.rule));
+    }
     if is_default {
         scene
             .git
@@ -356,6 +403,9 @@ fn delete(world: &mut World, scene: &mut Scene<'_>) -> Answer {
             403,
             "can not delete default or pull request target branch",
         ));
+    }
+    if protection::rule_of(world, scene.repo, &name).is_some() {
+        return Err(Reply::error(403, "branch protected"));
     }
     let step = Move {
         name: format!("refs/heads/{name}"),

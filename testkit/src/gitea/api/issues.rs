@@ -1,29 +1,36 @@
-//! Issues: opened, listed, edited and closed; comments, labels and milestones are not here yet.
+//! Issues: opened, listed, edited, closed and pinned; a pull request is an issue, too.
 
 use serde_json::{Value, json};
 
 use super::repos::REPO;
-use crate::gitea::access::{Mode, Unit};
+use super::{labels, milestones, pulls};
+use crate::gitea::access::{Doer, Mode, Unit};
 use crate::gitea::api::users::{self, View};
-use crate::gitea::bind::{Kind, Rule, Schema, bind, flag, of, ruled, text};
-use crate::gitea::clock::rfc3339;
+use crate::gitea::bind::{Body, Kind, Rule, Schema, bind, flag, number, of, ruled, text};
+use crate::gitea::clock::{parse, rfc3339};
+use crate::gitea::events::Event;
 use crate::gitea::page::listed;
 use crate::gitea::permission;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
 use crate::gitea::scope::Category;
-use crate::gitea::world::{Issue, World};
+use crate::gitea::world::{Comment, CommentKind, Issue, World};
 
-const ISSUE: &[&[Category]] = &[&[Category::Issue]];
+pub(super) const ISSUE: &[&[Category]] = &[&[Category::Issue]];
 const BOTH: &[Unit] = &[Unit::Issues, Unit::Pulls];
-const READ: &[Need] = &[Need::UnitOn(BOTH), Need::Reader(BOTH)];
-const SIGNED: &[Need] = &[
+pub(super) const READ: &[Need] = &[Need::UnitOn(BOTH), Need::Reader(BOTH)];
+pub(super) const SIGNED: &[Need] = &[
     Need::SignedIn,
     Need::UnitOn(BOTH),
     Need::NotArchived,
     Need::Reader(BOTH),
 ];
+
+const ALL: &str = "/repos/{owner}/{repo}/issues";
+const ONE: &str = "/repos/{owner}/{repo}/issues/{index}";
+const PIN: &str = "/repos/{owner}/{repo}/issues/{index}/pin";
+const SUBSCRIPTION: &str = "/repos/{owner}/{repo}/issues/{index}/subscriptions/{user}";
 
 pub(crate) const ROUTES: &[Route] = &[
     Route {
@@ -34,24 +41,73 @@ pub(crate) const ROUTES: &[Route] = &[
         needs: &[],
         run: Run::Read(search),
     },
-    on_repo("GET", "/repos/{owner}/{repo}/issues", READ, Run::Read(list)),
+    on_repo("GET", ALL, READ, Run::Read(list)),
+    on_repo("POST", ALL, SIGNED, Run::Write(create)),
+    on_repo("GET", ONE, READ, Run::Read(get)),
+    on_repo("PATCH", ONE, SIGNED, Run::Write(edit)),
+    on_repo(
+        "DELETE",
+        ONE,
+        &[Need::SignedIn, Need::RepoAdmin],
+        Run::Write(delete),
+    ),
     on_repo(
         "POST",
-        "/repos/{owner}/{repo}/issues",
+        "/repos/{owner}/{repo}/issues/{index}/deadline",
         SIGNED,
-        Run::Write(create),
+        Run::Write(set_deadline),
+    ),
+    on_repo("POST", PIN, ADMIN, Run::Write(pin)),
+    on_repo("DELETE", PIN, ADMIN, Run::Write(unpin)),
+    on_repo(
+        "GET",
+        "/repos/{owner}/{repo}/issues/pinned",
+        READ,
+        Run::Read(pinned),
     ),
     on_repo(
         "GET",
-        "/repos/{owner}/{repo}/issues/{index}",
+        "/repos/{owner}/{repo}/new_pin_allowed",
         READ,
-        Run::Read(get),
+        Run::Read(may_pin),
     ),
     on_repo(
-        "PATCH",
-        "/repos/{owner}/{repo}/issues/{index}",
+        "GET",
+        "/repos/{owner}/{repo}/issues/{index}/dependencies",
+        READ,
+        Run::Read(none_of_issue),
+    ),
+    on_repo(
+        "GET",
+        "/repos/{owner}/{repo}/issues/{index}/blocks",
+        READ,
+        Run::Read(none_of_issue),
+    ),
+    on_repo(
+        "GET",
+        "/repos/{owner}/{repo}/issues/{index}/times",
+        READ,
+        Run::Read(none_of_issue),
+    ),
+    on_repo(
+        "GET",
+        "/repos/{owner}/{repo}/issues/{index}/subscriptions",
+        READ,
+        Run::Read(subscribers),
+    ),
+    on_repo(
+        "GET",
+        "/repos/{owner}/{repo}/issues/{index}/subscriptions/check",
         SIGNED,
-        Run::Write(edit),
+        Run::Read(subscription),
+    ),
+    on_repo("PUT", SUBSCRIPTION, SIGNED, Run::Read(subscribed)),
+    on_repo("DELETE", SUBSCRIPTION, SIGNED, Run::Read(subscribed)),
+    on_repo(
+        "GET",
+        "/repos/{owner}/{repo}/times",
+        READ,
+        Run::Read(nothing),
     ),
     Route {
         method: "GET",
@@ -63,13 +119,23 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         method: "GET",
-        path: "/repos/{owner}/{repo}/branch_protections",
+        path: "/repos/{owner}/{repo}/issue_config",
         place: Place::Repo,
         scopes: REPO,
-        needs: &[Need::SignedIn, Need::RepoAdmin],
-        run: Run::Read(no_rules),
+        needs: &[],
+        run: Run::Read(config),
+    },
+    Route {
+        method: "GET",
+        path: "/repos/{owner}/{repo}/issue_config/validate",
+        place: Place::Repo,
+        scopes: REPO,
+        needs: &[],
+        run: Run::Read(valid_config),
     },
 ];
+
+const ADMIN: &[Need] = &[Need::SignedIn, Need::RepoAdmin];
 
 const fn on_repo(
     method: &'static str,
@@ -87,96 +153,331 @@ const fn on_repo(
     }
 }
 
-fn view(world: &World, scene: &Scene<'_>, issue: &Issue) -> Value {
-    let base = &scene.call.base;
+/// The unit whose rights count.
+#[must_use]
+pub(crate) fn unit(issue: &Issue) -> Unit {
+    if issue.pull.is_some() {
+        Unit::Pulls
+    } else {
+        Unit::Issues
+    }
+}
+
+/// The addresses of an issue: that of the API and that of the website.
+pub(crate) fn addresses(world: &World, base: &str, issue: &Issue) -> (String, String) {
     let repo = world.repos.get(issue.repo);
     let full_name = repo
         .map(|repo| permission::full_name(world, repo))
         .unwrap_or_default();
-    let time = |at: i64| {
-        if at == 0 {
-            Value::Null
-        } else {
-            json!(rfc3339(at))
-        }
+    let folder = if issue.pull.is_some() {
+        "pulls"
+    } else {
+        "issues"
     };
+    (
+        format!("{base}/api/v1/repos/{full_name}/issues/{}", issue.index),
+        format!("{base}/{full_name}/{folder}/{}", issue.index),
+    )
+}
+
+/// How many comments an issue has.
+pub(crate) fn comment_count(world: &World, issue: i64) -> usize {
+    let said = world.comments.of(issue);
+    said.filter(|(_, comment)| matches!(comment.kind, CommentKind::Comment | CommentKind::Code))
+        .count()
+}
+
+/// A moment, or null for 0.
+pub(crate) fn time(at: i64) -> Value {
+    if at == 0 {
+        Value::Null
+    } else {
+        json!(rfc3339(at))
+    }
+}
+
+/// Several users, as somebody sees them; null for none.
+fn people(world: &World, base: &str, doer: Option<&Doer>, ids: &[i64]) -> Value {
+    if ids.is_empty() {
+        return Value::Null;
+    }
+    ids.iter()
+        .map(|id| users::user_by_id(world, base, *id, View::of(doer, *id)))
+        .collect()
+}
+
+/// An issue as the API answers it to somebody.
+pub(crate) fn view(world: &World, base: &str, doer: Option<&Doer>, issue: &Issue) -> Value {
+    let repo = world.repos.get(issue.repo);
+    let full_name = repo
+        .map(|repo| permission::full_name(world, repo))
+        .unwrap_or_default();
+    let (api, web) = addresses(world, base, issue);
+    let pull = issue.pull.as_ref().map(|pull| {
+        json!({
+            "merged": pull.merged.is_some(),
+            "merged_at": time(pull.merged.as_ref().map_or(0, |merged| merged.at)),
+            "draft": pulls::is_draft(&issue.title),
+            "html_url": web,
+        })
+    });
+    let milestone = world.milestones.get(issue.milestone);
+    let assignees = people(world, base, doer, &issue.assignees);
     json!({
         "id": issue.id,
-        "url": format!("{base}/api/v1/repos/{full_name}/issues/{}", issue.index),
-        "html_url": format!("{base}/{full_name}/issues/{}", issue.index),
+        "url": api,
+        "html_url": web,
         "number": issue.index,
-        "user": users::user_by_id(world, base, issue.poster, View::of(scene.doer.as_ref(), issue.poster)),
+        "user": users::user_by_id(world, base, issue.poster, View::of(doer, issue.poster)),
         "original_author": "",
         "original_author_id": 0,
         "title": issue.title,
         "body": issue.body,
         "ref": issue.reference,
         "assets": [],
-        "labels": [],
-        "milestone": null,
-        "assignee": null,
-        "assignees": null,
+        "labels": labels::views(world, base, &issue.labels),
+        "milestone": milestone.map(|milestone| milestones::view(world, milestone)),
+        "assignee": assignees.get(0).cloned(),
+        "assignees": assignees,
         "state": if issue.closed == 0 { "open" } else { "closed" },
-        "is_locked": false,
-        "comments": 0,
+        "is_locked": issue.locked,
+        "comments": comment_count(world, issue.id),
         "created_at": rfc3339(issue.created),
         "updated_at": rfc3339(issue.updated),
         "closed_at": time(issue.closed),
         "due_date": time(issue.due),
         "time_estimate": 0,
-        "pull_request": null,
+        "pull_request": pull,
         "repository": {
             "id": issue.repo,
             "name": repo.map_or("", |repo| repo.name.as_str()),
             "owner": full_name.split('/').next().unwrap_or_default(),
             "full_name": full_name,
         },
-        "pin_order": 0,
+        "pin_order": issue.pin,
         "content_version": issue.version,
     })
 }
 
-/// The newest first, as far as `state` and `q` want them.
-fn chosen<'w>(scene: &Scene<'_>, issues: impl Iterator<Item = &'w Issue>) -> Vec<&'w Issue> {
-    let state = scene.call.query("state").unwrap_or("open").to_owned();
-    let word = scene.call.query("q").unwrap_or_default().to_lowercase();
-    let only_pulls = scene.call.query("type") == Some("pulls");
+fn shown(world: &World, scene: &Scene<'_>, issue: &Issue) -> Value {
+    view(world, &scene.call.base, scene.doer.as_ref(), issue)
+}
+
+/// Writes down what somebody did, and answers its id.
+pub(crate) fn note(
+    world: &mut World,
+    scene: &Scene<'_>,
+    issue: i64,
+    kind: CommentKind,
+    body: &str,
+) -> i64 {
+    note_by(world, scene.doer_id(), issue, kind, body)
+}
+
+/// The same for anybody.
+pub(crate) fn note_by(
+    world: &mut World,
+    poster: i64,
+    issue: i64,
+    kind: CommentKind,
+    body: &str,
+) -> i64 {
+    let now = world.now();
+    let repo = world.issues.get(issue).map_or(0, |issue| issue.repo);
+    world.comments.insert(|id| Comment {
+        id,
+        repo,
+        issue,
+        poster,
+        kind,
+        body: body.to_owned(),
+        created: now,
+        updated: now,
+        reactions: Vec::new(),
+        review: 0,
+        place: None,
+        commit: String::new(),
+        resolver: 0,
+    })
+}
+
+/// What an event is about.
+#[derive(Clone, Copy)]
+pub(crate) enum Told<'t> {
+    /// The issue itself.
+    Itself,
+    /// Its labels.
+    Labels,
+    /// Its assignees.
+    Assignees,
+    /// Its milestone.
+    Milestone,
+    /// A comment on it.
+    Comment(&'t Comment),
+    /// The head of a pull request moved.
+    Sync,
+}
+
+/// Tells Actions and webhooks what was done with an issue.
+pub(crate) fn tell(
+    world: &World,
+    scene: &mut Scene<'_>,
+    issue: i64,
+    told: Told<'_>,
+    action: &'static str,
+) {
+    let doer = scene.doer_id();
+    if let Some(event) = event(world, doer, issue, &told, action) {
+        scene.effects.events.push(event);
+    }
+}
+
+/// The event that tells it.
+pub(crate) fn event(
+    world: &World,
+    doer: i64,
+    issue: i64,
+    told: &Told<'_>,
+    action: &'static str,
+) -> Option<Event> {
+    let issue = world.issues.get(issue)?;
+    let base = &world.settings.root_url;
+    let is_pull = issue.pull.is_some();
+    let kind = match (told, is_pull) {
+        (Told::Itself, false) => "issues",
+        (Told::Itself, true) => "pull_request",
+        (Told::Sync, _) => "pull_request_sync",
+        (Told::Labels, false) => "issue_label",
+        (Told::Labels, true) => "pull_request_label",
+        (Told::Assignees, false) => "issue_assign",
+        (Told::Assignees, true) => "pull_request_assign",
+        (Told::Milestone, false) => "issue_milestone",
+        (Told::Milestone, true) => "pull_request_milestone",
+        (Told::Comment(_), false) => "issue_comment",
+        (Told::Comment(_), true) => "pull_request_comment",
+    };
+    let mut payload = match told {
+        Told::Comment(comment) => json!({
+            "issue": view(world, base, None, issue),
+            "comment": super::comments::view(world, base, comment),
+            "is_pull": is_pull,
+        }),
+        _ if is_pull => json!({
+            "commit_id": "", "requested_reviewer": null, "review": null,
+            "pull_request": pulls::view(world, base, doer, issue)?,
+        }),
+        _ => json!({ "commit_id": "", "issue": view(world, base, None, issue) }),
+    };
+    if is_pull && matches!(told, Told::Comment(_)) {
+        payload["pull_request"] = pulls::view(world, base, doer, issue)?;
+    }
+    Some(Event::Issue {
+        kind,
+        action,
+        repo: issue.repo,
+        index: issue.index,
+        payload,
+        doer,
+    })
+}
+
+/// The numbers or texts of a query parameter that is a list with commas.
+fn words<'c>(scene: &'c Scene<'_>, name: &str) -> Vec<&'c str> {
+    let text = scene.call.query(name).unwrap_or_default();
+    text.split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .collect()
+}
+
+/// The newest first, as far as the query wants them.
+fn chosen<'w>(
+    world: &World,
+    scene: &Scene<'_>,
+    issues: impl Iterator<Item = &'w Issue>,
+) -> Vec<&'w Issue> {
+    let query = |name: &str| scene.call.query(name).filter(|text| !text.is_empty());
+    let word = query("q").unwrap_or_default().to_lowercase();
+    let (labels, milestones) = (words(scene, "labels"), words(scene, "milestones"));
+    let user = |name: &str| query(name).map(|name| world.owner(name).map_or(-1, |(id, _)| id));
+    let (by, to) = (user("created_by"), user("assigned_by"));
+    let moment = |name: &str| query(name).and_then(parse).map(|time| time.0);
+    let (since, before) = (moment("since"), moment("before"));
+    let has_label = |issue: &Issue, wanted: &str| {
+        issue.labels.iter().any(|id| {
+            let label = world.labels.get(*id);
+            label.is_some_and(|label| label.name == wanted || label.id.to_string() == wanted)
+        })
+    };
+    let has_milestone = |issue: &Issue| {
+        let milestone = world.milestones.get(issue.milestone);
+        milestone.is_some_and(|found| {
+            milestones
+                .iter()
+                .any(|name| found.title == *name || found.id.to_string() == *name)
+        })
+    };
     let fits = |issue: &&Issue| {
         let open = issue.closed == 0;
-        let stands = match state.as_str() {
-            "all" => true,
-            "closed" => !open,
+        let stands = match query("state") {
+            Some("all") => true,
+            Some("closed") => !open,
             _ => open,
         };
-        stands && !only_pulls && issue.title.to_lowercase().contains(&word)
+        let typed = match query("type") {
+            Some("pulls") => issue.pull.is_some(),
+            Some("issues") => issue.pull.is_none(),
+            _ => true,
+        };
+        stands
+            && typed
+            && issue.title.to_lowercase().contains(&word)
+            && labels.iter().all(|label| has_label(issue, label))
+            && (milestones.is_empty() || has_milestone(issue))
+            && by.is_none_or(|by| issue.poster == by)
+            && to.is_none_or(|to| issue.assignees.contains(&to))
+            && since.is_none_or(|since| issue.updated >= since)
+            && before.is_none_or(|before| issue.updated <= before)
     };
     let mut found: Vec<&Issue> = issues.filter(fits).collect();
     found.sort_by_key(|issue| std::cmp::Reverse(issue.id));
+    if query("sort") == Some("oldest") {
+        found.reverse();
+    }
     found
 }
 
 fn list(world: &World, scene: &Scene<'_>) -> Answer {
-    let found = chosen(scene, world.issues.of(scene.repo).map(|(_, issue)| issue));
+    let of_repo = world.issues.of(scene.repo).map(|(_, issue)| issue);
+    let found = chosen(
+        world,
+        scene,
+        of_repo.filter(|issue| scene.access.to(unit(issue)) >= Mode::Read),
+    );
     Ok(listed(scene.call, &world.settings, &found, |issue| {
-        view(world, scene, issue)
+        shown(world, scene, issue)
     }))
 }
 
 fn search(world: &World, scene: &Scene<'_>) -> Answer {
+    let owner = scene.call.query("owner").filter(|name| !name.is_empty());
+    let owner = owner.map(|name| world.owner(name).map_or(-1, |(id, _)| id));
     let readable = |issue: &&Issue| {
         let repo = world.repos.get(issue.repo);
-        repo.is_some_and(|repo| scene.access_to(world, repo).to(Unit::Issues) >= Mode::Read)
+        repo.is_some_and(|repo| {
+            owner.is_none_or(|owner| repo.owner == owner)
+                && scene.access_to(world, repo).to(unit(issue)) >= Mode::Read
+        })
     };
-    let found = chosen(
-        scene,
-        world.issues.iter().map(|(_, issue)| issue).filter(readable),
-    );
+    let all = world.issues.iter().map(|(_, issue)| issue);
+    let found = chosen(world, scene, all.filter(readable));
     Ok(listed(scene.call, &world.settings, &found, |issue| {
-        view(world, scene, issue)
+        shown(world, scene, issue)
     }))
 }
 
-fn found<'w>(world: &'w World, scene: &Scene<'_>) -> Result<&'w Issue, Reply> {
+/// The issue of the path.
+pub(crate) fn found<'w>(world: &'w World, scene: &Scene<'_>) -> Result<&'w Issue, Reply> {
     let index = scene.call.id("index").ok_or_else(Reply::not_found)?;
     world
         .issues
@@ -185,7 +486,7 @@ fn found<'w>(world: &'w World, scene: &Scene<'_>) -> Result<&'w Issue, Reply> {
 }
 
 fn get(world: &World, scene: &Scene<'_>) -> Answer {
-    Ok(Reply::ok(view(world, scene, found(world, scene)?)))
+    Ok(Reply::ok(shown(world, scene, found(world, scene)?)))
 }
 
 static CREATE: Schema = Schema {
@@ -197,22 +498,73 @@ static CREATE: Schema = Schema {
         text("assignee", "Assignee"),
         of("assignees", "Assignees", Kind::Texts),
         of("due_date", "Deadline", Kind::Time),
-        of("milestone", "Milestone", Kind::Number("int64")),
+        number("milestone", "Milestone"),
         of("labels", "Labels", Kind::Numbers),
         flag("closed", "Closed"),
     ],
 };
 
+/// The assignees that a body names; `None` when it names none.
+pub(crate) fn assignees(world: &World, body: &Body) -> Result<Option<Vec<i64>>, Reply> {
+    let mut names = body.texts("assignees");
+    if let Some(name) = body.text("assignee") {
+        let more = Some(name.to_owned()).filter(|name| !name.is_empty());
+        names = Some(names.unwrap_or_default().into_iter().chain(more).collect());
+    }
+    let Some(names) = names else { return Ok(None) };
+    let mut ids: Vec<i64> = Vec::new();
+    for name in names {
+        let found = world.owner(&name).map(|(id, _)| id);
+        let missing = || Reply::error(422, format!("Assignee does not exist: [name: {name}]"));
+        let id = found.ok_or_else(missing)?;
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(Some(ids))
+}
+
+/// The labels that a body names by number; unknown ones are passed over.
+pub(crate) fn label_ids(world: &World, scene: &Scene<'_>, body: &Body) -> Option<Vec<i64>> {
+    let given = body.get("labels")?.as_array()?;
+    let of_place = |id: &i64| {
+        let label = world.labels.get(*id);
+        label.is_some_and(|label| {
+            label.repo == scene.repo || (label.repo == 0 && label.org == scene.owner)
+        })
+    };
+    let ids: Vec<i64> = given
+        .iter()
+        .filter_map(Value::as_i64)
+        .filter(of_place)
+        .collect();
+    Some(labels::joined(world, &[], &ids))
+}
+
+/// Takes the next number of a repository.
+pub(crate) fn next_index(world: &mut World, repo: i64) -> Result<i64, Reply> {
+    let next = world.repos.update(repo, |repo| {
+        repo.last_index += 1;
+        repo.last_index
+    });
+    next.ok_or_else(Reply::not_found)
+}
+
 fn create(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     let body = bind(scene.call, &CREATE)?;
     let (now, repo, poster) = (world.now(), scene.repo, scene.doer_id());
-    let index = world
-        .repos
-        .update(repo, |repo| {
-            repo.last_index += 1;
-            repo.last_index
-        })
-        .ok_or_else(Reply::not_found)?;
+    let writes = scene.is_admin() || scene.access.to(Unit::Issues) >= Mode::Write;
+    let assignees = assignees(world, &body)?
+        .filter(|_| writes)
+        .unwrap_or_default();
+    let labels = label_ids(world, scene, &body)
+        .filter(|_| writes)
+        .unwrap_or_default();
+    let milestone = body
+        .number("milestone")
+        .filter(|_| writes)
+        .unwrap_or_default();
+    let index = next_index(world, repo)?;
     let id = world.issues.insert(|id| Issue {
         id,
         repo,
@@ -226,16 +578,26 @@ fn create(world: &mut World, scene: &mut Scene<'_>) -> Answer {
         } else {
             0
         },
-        due: body.time("due_date").map_or(0, |time| time.0),
-        version: 0,
+        due: body
+            .time("due_date")
+            .filter(|_| writes)
+            .map_or(0, |time| end_of_day(time.0)),
         created: now,
         updated: now,
+        labels,
+        milestone,
+        assignees,
+        ..Issue::default()
     });
-    Ok(Reply::created(view(
-        world,
-        scene,
-        world.issues.get(id).ok_or_else(Reply::not_found)?,
-    )))
+    tell(world, scene, id, Told::Itself, "opened");
+    let made = world.issues.get(id).ok_or_else(Reply::not_found)?;
+    Ok(Reply::created(shown(world, scene, made)))
+}
+
+/// Dates count to the last second of their day.
+pub(crate) fn end_of_day(seconds: i64) -> i64 {
+    const DAY: i64 = 86_400;
+    seconds - seconds.rem_euclid(DAY) + DAY - 1
 }
 
 static EDIT: Schema = Schema {
@@ -244,21 +606,43 @@ static EDIT: Schema = Schema {
         text("title", "Title"),
         text("body", "Body"),
         text("ref", "Ref"),
-        text("state", "State"),
+        text("assignee", "Assignee"),
         of("assignees", "Assignees", Kind::Texts),
+        number("milestone", "Milestone"),
+        text("state", "State"),
         of("due_date", "Deadline", Kind::Time),
         flag("unset_due_date", "RemoveDeadline"),
+        number("content_version", "ContentVersion"),
     ],
 };
 
 fn edit(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     let body = bind(scene.call, &EDIT)?;
     let issue = found(world, scene)?;
-    let (id, poster) = (issue.id, issue.poster);
-    if scene.access.to(Unit::Issues) < Mode::Write && poster != scene.doer_id() {
+    let (id, poster, unit) = (issue.id, issue.poster, unit(issue));
+    let writes = scene.is_admin() || scene.access.to(unit) >= Mode::Write;
+    if !writes && poster != scene.doer_id() {
         return Err(Reply::empty(403));
     }
+    let state = body.text("state");
+    if let Some(state) = state.filter(|state| !["open", "closed"].contains(state)) {
+        return Err(Reply::error(412, format!("unknown state: {state}")));
+    }
+    let assigned = assignees(world, &body)?.filter(|_| writes);
+    change(world, scene, id, &body, writes);
+    if let Some(assigned) = assigned {
+        world.issues.update(id, |issue| issue.assignees = assigned);
+        note(world, scene, id, CommentKind::Assignees, "");
+        tell(world, scene, id, Told::Assignees, "assigned");
+    }
+    set_state(world, scene, id, state);
+    Ok(Reply::created(shown(world, scene, found(world, scene)?)))
+}
+
+/// Title, body, date and milestone, as far as a body names them.
+pub(crate) fn change(world: &mut World, scene: &mut Scene<'_>, id: i64, body: &Body, writes: bool) {
     let now = world.now();
+    let before = world.issues.get(id).cloned();
     world.issues.update(id, |issue| {
         if let Some(title) = body.text("title").filter(|title| !title.is_empty()) {
             title.clone_into(&mut issue.title);
@@ -267,24 +651,197 @@ fn edit(world: &mut World, scene: &mut Scene<'_>) -> Answer {
             issue.version += i64::from(issue.body != text);
             text.clone_into(&mut issue.body);
         }
-        match body.text("state") {
-            Some("closed") if issue.closed == 0 => issue.closed = now,
-            Some("open") => issue.closed = 0,
-            _ => {}
+        if let Some(reference) = body.text("ref") {
+            reference.clone_into(&mut issue.reference);
         }
-        issue.due = body.time("due_date").map_or(issue.due, |time| time.0);
-        if body.flag("unset_due_date") == Some(true) {
-            issue.due = 0;
+        if writes {
+            issue.due = body
+                .time("due_date")
+                .map_or(issue.due, |time| end_of_day(time.0));
+            issue.milestone = body.number("milestone").unwrap_or(issue.milestone);
+            if body.flag("unset_due_date") == Some(true) {
+                issue.due = 0;
+            }
         }
         issue.updated = now;
     });
-    Ok(Reply::created(view(world, scene, found(world, scene)?)))
+    let (Some(before), Some(after)) = (before, world.issues.get(id).cloned()) else {
+        return;
+    };
+    if before.title != after.title {
+        note(world, scene, id, CommentKind::ChangeTitle, "");
+    }
+    if before.title != after.title || before.body != after.body {
+        tell(world, scene, id, Told::Itself, "edited");
+    }
+    if before.milestone != after.milestone {
+        note(world, scene, id, CommentKind::Milestone, "");
+        let action = if after.milestone == 0 {
+            "demilestoned"
+        } else {
+            "milestoned"
+        };
+        tell(world, scene, id, Told::Milestone, action);
+    }
+}
+
+/// Closes or opens again, and tells it; anything else changes nothing.
+pub(crate) fn set_state(world: &mut World, scene: &mut Scene<'_>, id: i64, state: Option<&str>) {
+    let (now, closed) = (
+        world.now(),
+        world.issues.get(id).is_some_and(|issue| issue.closed != 0),
+    );
+    let (kind, action) = match (state, closed) {
+        (Some("closed"), false) => (CommentKind::Close, "closed"),
+        (Some("open"), true) => (CommentKind::Reopen, "reopened"),
+        _ => return,
+    };
+    world.issues.update(id, |issue| {
+        issue.closed = if closed { 0 } else { now };
+    });
+    note(world, scene, id, kind, "");
+    tell(world, scene, id, Told::Itself, action);
+}
+
+fn delete(world: &mut World, scene: &mut Scene<'_>) -> Answer {
+    let id = found(world, scene)?.id;
+    world.comments.remove_group(id);
+    world.reviews.remove_group(id);
+    world.issues.remove(id);
+    Ok(Reply::no_content())
+}
+
+static DEADLINE: Schema = Schema {
+    name: "EditDeadlineOption",
+    fields: &[of("due_date", "Deadline", Kind::Time)],
+};
+
+fn set_deadline(world: &mut World, scene: &mut Scene<'_>) -> Answer {
+    let body = bind(scene.call, &DEADLINE)?;
+    let issue = found(world, scene)?;
+    if !scene.is_admin() && scene.access.to(unit(issue)) < Mode::Write {
+        return Err(Reply::error(403, "Not repo writer"));
+    }
+    let (id, due) = (
+        issue.id,
+        body.time("due_date").map_or(0, |time| end_of_day(time.0)),
+    );
+    world.issues.update(id, |issue| issue.due = due);
+    Ok(Reply::created(json!({ "due_date": time(due) })))
+}
+
+/// How many issues, and how many pull requests, may be pinned.
+const PINNED_MAX: usize = 3;
+
+fn pinned_of(world: &World, repo: i64, is_pull: bool) -> Vec<&Issue> {
+    let all = world.issues.of(repo).map(|(_, issue)| issue);
+    let mut found: Vec<&Issue> = all
+        .filter(|issue| issue.pin > 0 && issue.pull.is_some() == is_pull)
+        .collect();
+    found.sort_by_key(|issue| issue.pin);
+    found
+}
+
+fn pin(world: &mut World, scene: &mut Scene<'_>) -> Answer {
+    let issue = found(world, scene)?;
+    let (id, have) = (issue.id, pinned_of(world, scene.repo, issue.pull.is_some()));
+    if issue.pin > 0 {
+        return Ok(Reply::no_content());
+    }
+    if have.len() >= PINNED_MAX {
+        return Err(Reply::error(
+            400,
+            "The max amount of pinned issues has been reached",
+        ));
+    }
+    let place = have.last().map_or(1, |last| last.pin + 1);
+    world.issues.update(id, |issue| issue.pin = place);
+    Ok(Reply::no_content())
+}
+
+fn unpin(world: &mut World, scene: &mut Scene<'_>) -> Answer {
+    let id = found(world, scene)?.id;
+    world.issues.update(id, |issue| issue.pin = 0);
+    Ok(Reply::no_content())
+}
+
+fn pinned(world: &World, scene: &Scene<'_>) -> Answer {
+    let found = pinned_of(world, scene.repo, false);
+    Ok(Reply::ok(
+        found
+            .into_iter()
+            .map(|issue| shown(world, scene, issue))
+            .collect(),
+    ))
+}
+
+fn may_pin(world: &World, scene: &Scene<'_>) -> Answer {
+    let may = |is_pull| pinned_of(world, scene.repo, is_pull).len() < PINNED_MAX;
+    Ok(Reply::ok(
+        json!({ "issues": may(false), "pull_requests": may(true) }),
+    ))
+}
+
+fn none_of_issue(world: &World, scene: &Scene<'_>) -> Answer {
+    found(world, scene)?;
+    nothing(world, scene)
+}
+
+fn nothing(world: &World, scene: &Scene<'_>) -> Answer {
+    Ok(listed(scene.call, &world.settings, &[], |value: &Value| {
+        value.clone()
+    }))
+}
+
+/// Who follows an issue: whoever watches the repository, wrote it or does it.
+fn followers(world: &World, issue: &Issue) -> Vec<i64> {
+    let watching = world
+        .owners
+        .iter()
+        .filter(|(_, user)| user.watching.contains(&issue.repo));
+    let mut ids: Vec<i64> = watching.map(|(id, _)| id).chain([issue.poster]).collect();
+    ids.extend(&issue.assignees);
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn subscribers(world: &World, scene: &Scene<'_>) -> Answer {
+    let ids = followers(world, found(world, scene)?);
+    let users: Vec<_> = ids
+        .into_iter()
+        .filter_map(|id| world.owners.get(id))
+        .collect();
+    Ok(users::list(world, scene, &users))
+}
+
+fn subscription(world: &World, scene: &Scene<'_>) -> Answer {
+    let issue = found(world, scene)?;
+    let (api, _) = addresses(world, &scene.call.base, issue);
+    let subscribed = followers(world, issue).contains(&scene.doer_id());
+    Ok(Reply::ok(json!({
+        "subscribed": subscribed, "ignored": !subscribed, "reason": null,
+        "created_at": rfc3339(issue.created), "url": format!("{api}/subscriptions"),
+        "repository_url": api.rsplit_once("/issues/").map_or("", |(repo, _)| repo),
+    })))
+}
+
+/// Following is not kept apart from watching; the wish is answered as one that was granted before.
+fn subscribed(world: &World, scene: &Scene<'_>) -> Answer {
+    found(world, scene)?;
+    Ok(Reply::empty(200))
 }
 
 fn no_templates(_: &World, _: &Scene<'_>) -> Answer {
     Ok(Reply::ok(Value::Null))
 }
 
-fn no_rules(_: &World, _: &Scene<'_>) -> Answer {
-    Ok(Reply::ok(Value::Array(Vec::new())))
+fn config(_: &World, _: &Scene<'_>) -> Answer {
+    Ok(Reply::ok(
+        json!({ "blank_issues_enabled": true, "contact_links": [] }),
+    ))
+}
+
+fn valid_config(_: &World, _: &Scene<'_>) -> Answer {
+    Ok(Reply::ok(json!({ "valid": true, "message": "" })))
 }

@@ -108,6 +108,13 @@ pub fn view(
     view_with_parent(world, base, doer, repo, access, true)
 }
 
+/// How many issues, or how many pull requests, are open.
+fn open_issues(world: &World, repo: i64, are_pulls: bool) -> usize {
+    let all = world.issues.of(repo).map(|(_, issue)| issue);
+    all.filter(|issue| issue.closed == 0 && issue.pull.is_some() == are_pulls)
+        .count()
+}
+
 fn view_with_parent(
     world: &World,
     base: &str,
@@ -158,8 +165,8 @@ fn view_with_parent(
         "forks_count": world.repos.iter().filter(|(_, other)| other.fork_of == Some(repo.id)).count(),
         "watchers_count": world.owners.iter().filter(|(_, user)| user.watching.contains(&repo.id)).count(),
         "branch_count": branches,
-        "open_issues_count": world.issues.of(repo.id).filter(|(_, issue)| issue.closed == 0).count(),
-        "open_pr_counter": 0,
+        "open_issues_count": open_issues(world, repo.id, false),
+        "open_pr_counter": open_issues(world, repo.id, true),
         "release_counter": world.releases.of(repo.id).filter(|(_, release)| !release.draft).count(),
         "default_branch": repo.default_branch,
         "archived": repo.archived,

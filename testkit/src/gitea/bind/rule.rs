@@ -105,9 +105,15 @@ fn is_url(text: &str) -> bool {
     let rest = text
         .strip_prefix("http://")
         .or_else(|| text.strip_prefix("https://"));
-    rest.is_some_and(|rest| {
-        !rest.is_empty() && !rest.starts_with(['/', ':']) && !rest.contains(char::is_whitespace)
-    })
+    // Go takes what follows the scheme without a slash as it is.
+    let opaque = ["http:", "https:"].iter().any(|scheme| {
+        text.strip_prefix(scheme)
+            .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+    });
+    opaque && !text.contains(char::is_control)
+        || rest.is_some_and(|rest| {
+            !rest.is_empty() && !rest.starts_with(['/', ':']) && !rest.contains(char::is_whitespace)
+        })
 }
 
 #[cfg(test)]
@@ -128,6 +134,8 @@ mod tests {
                 && !is_email("gold@local")
                 && !is_email("gold")
         );
-        assert!(is_url("https://a/") && !is_url("gold") && !is_url("http://"));
+        assert!(
+            is_url("https://a/") && !is_url("gold") && !is_url("http://") && is_url("http:\\\\a.b")
+        );
     }
 }

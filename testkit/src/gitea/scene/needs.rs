@@ -59,6 +59,7 @@ impl Scene<'_> {
             ),
             Need::NotArchived => self.check_archived(world),
             Need::HasCommits => self.check_commits(world),
+            Need::HasCommitsPlainly => self.check_commits(world).map_err(|_| Reply::not_found()),
             Need::UnitOn(units) => self.check_unit(world, units),
             Need::OrgOwner => {
                 let owns = self.is_admin()

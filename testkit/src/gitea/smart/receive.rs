@@ -11,7 +11,7 @@ use crate::gitea::events::{Effects, PushedBy, is_zero};
 use crate::gitea::git::{Git, Move, Quarantine, RefError};
 use crate::gitea::reply::Reply;
 use crate::gitea::world::World;
-use crate::gitea::{Call, Gitea, Handled, permission, pulls, pushes};
+use crate::gitea::{Call, Gitea, Handled, permission, protection, pulls, pushes};
 
 /// The most bytes that the commands of a push may take.
 const COMMANDS_MAX: usize = 16 << 20;
@@ -67,11 +67,30 @@ pub(super) fn exchange(gitea: &Gitea, call: &Call, guest: &Guest) -> Result<Hand
     if let Some(quarantine) = quarantine {
         quarantine.accept().map_err(|_| Reply::error(500, ""))?;
     }
+    if let Some(text) = gitea.read(|world, git| protected(world, git, guest, &push.commands)) {
+        return Ok(refused(&push, &text).into());
+    }
     let (answer, receipt) =
         gitea.write(|world, git, effects| land(world, git, guest, &push, verdict, effects));
     Ok(Handled {
         reply: uncached(Reply::bytes(200, RESULT, answer)),
         receipt,
+    })
+}
+
+/// What the rules of branches have against a push whose objects are here.
+fn protected(world: &World, git: &Git, guest: &Guest, commands: &[Command]) -> Option<String> {
+    let user = guest.doer.as_ref().map_or(0, |doer| doer.id);
+    commands.iter().find_map(|command| {
+        let branch = command.name.strip_prefix("refs/heads/")?;
+        let there = |id: &'_ str| (!is_zero(id)).then(|| id.to_owned());
+        let (from, to) = (there(&command.from), there(&command.to));
+        let wish = protection::Wish {
+            branch,
+            from: from.as_deref(),
+            to: to.as_deref(),
+        };
+        protection::refusal(world, git, guest.repo, user, &wish)
     })
 }
 

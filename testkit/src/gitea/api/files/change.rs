@@ -15,6 +15,7 @@ use crate::gitea::clock::{ZERO, rfc3339};
 use crate::gitea::committing::{self, Draft, clean};
 use crate::gitea::git::{Commit, Edit, EntryKind, Kind as ObjectKind, Person, TreeEntry};
 use crate::gitea::permission;
+use crate::gitea::protection;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
@@ -353,6 +354,46 @@ fn target(world: &World, scene: &Scene<'_>, body: &Body) -> Result<Target, Reply
     })
 }
 
+/// What the rule of the branch has against it.
+fn protected(
+    world: &World,
+    scene: &Scene<'_>,
+    target: &Target,
+    operations: &[Operation],
+) -> Result<(), Reply> {
+    let Some(rule) = protection::rule_of(world, scene.repo, &target.branch) else {
+        return Ok(());
+    };
+    let user = scene.doer_id();
+    let allowed = protection::may_push(world, rule, user);
+    if target.from.is_none() {
+        let text = format!("Not allowed to push to protected branch {}", target.branch);
+        return if allowed {
+            Ok(())
+        } else {
+            Err(Reply::error(403, text))
+        };
+    }
+    let paths: Vec<String> = operations.iter().map(|one| one.path.clone()).collect();
+    if !allowed && !protection::are_free(rule, &paths) {
+        let name = world
+            .owners
+            .get(user)
+            .map_or("", |user| user.login.as_str());
+        return Err(Reply::error(
+            403,
+            format!("user cannot commit to repo [user: {name}]"),
+        ));
+    }
+    match protection::guarded(rule, &paths).filter(|_| allowed) {
+        Some(path) => Err(Reply::error(
+            403,
+            format!("path is protected and can not be changed [path: {path}]"),
+        )),
+        None => Ok(()),
+    }
+}
+
 fn commit(
     world: &mut World,
     scene: &mut Scene<'_>,
@@ -360,6 +401,7 @@ fn commit(
     operations: &[Operation],
 ) -> Result<Done, Reply> {
     let target = target(world, scene, body)?;
+    protected(world, scene, &target, operations)?;
     let base = target
         .base
         .as_deref()
