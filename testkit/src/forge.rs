@@ -121,7 +121,7 @@ pub enum Error {
     #[error("loading the certificate `{0}`")]
     Certificate(PathBuf, #[source] Box<dyn std::error::Error + Send + Sync>),
     /// A version that is not played.
-    #[error("version `{0}` is not played; 1.26 and 1.25 are")]
+    #[error("version `{0}` is not played; 1.24 to 1.27 are")]
     Version(String),
     /// Something that this build cannot do.
     #[error("this build has no inspection: it lacks the feature `sim`")]

@@ -52,6 +52,7 @@ pub mod settings;
 pub mod smart;
 pub mod table;
 pub mod tags;
+mod versions;
 pub mod workflow;
 pub mod world;
 
@@ -143,6 +144,8 @@ pub struct Gitea {
     changes: watch::Sender<u64>,
     verified: auth::Verified,
     journal: Option<Journal>,
+    /// The second number of the release that is played.
+    minor: u32,
 }
 
 impl std::fmt::Debug for Gitea {
@@ -170,6 +173,7 @@ impl Gitea {
     ) -> Arc<Self> {
         let (changes, _) = watch::channel(0);
         Arc::new(Self {
+            minor: world.settings.minor(),
             world: RwLock::new(world),
             git,
             storage,

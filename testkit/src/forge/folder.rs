@@ -97,11 +97,22 @@ fn make_private(folder: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Whether a whole version is one of a release that is played.
+fn is_played(version: &str) -> bool {
+    let mut numbers = version.split('.').map(str::parse::<u32>);
+    let (first, second, third) = (numbers.next(), numbers.next(), numbers.next());
+    matches!((first, second), (Some(Ok(1)), Some(Ok(24..=27))))
+        && matches!(third, Some(Ok(_)))
+        && numbers.next().is_none()
+}
+
 fn settings(options: &ForgeOptions, url: &str) -> Result<Settings, Error> {
     let version = match options.version.as_str() {
+        "1.27" => "1.27.3",
         "1.26" => "1.26.3",
         "1.25" => "1.25.4",
-        exact if exact.starts_with("1.26.") || exact.starts_with("1.25.") => exact,
+        "1.24" => "1.24.7",
+        exact if is_played(exact) => exact,
         other => return Err(Error::Version(other.to_owned())),
     };
     Ok(Settings {

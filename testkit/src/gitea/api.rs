@@ -7,7 +7,7 @@ use super::call::Call;
 use super::reply::{Body, Reply};
 use super::router::{Found, Route, Router, Run, placed};
 use super::scene::Scene;
-use super::{Gitea, Handled, actions, hooks, pages, runners, smart};
+use super::{Gitea, Handled, actions, hooks, pages, runners, smart, versions};
 
 pub(crate) use templates::escape;
 pub(crate) use tokens::add as add_token;
@@ -118,16 +118,34 @@ impl Gitea {
             .unwrap_or_else(|| Reply::bytes(404, "text/plain;charset=utf-8", "Not found.\n").into())
     }
 
-    fn rest(&self, path: &str, call: Call) -> Handled {
+    fn rest(&self, path: &str, mut call: Call) -> Handled {
         let warns = auth::used_query(&call);
+        let renamed = versions::addressed(self.minor, &mut call, path);
+        let path = renamed.as_deref().unwrap_or(path);
         let (route, params) = match router().find(&call.method, path) {
             Found::Route(route, params) => (route, params),
             found => return found.refusal().into(),
         };
-        let mut handled = self.route(route, &placed(call, params));
+        let mut handled = self.versioned(route, placed(call, params));
         if warns {
             let text = "token and access_token API authentication is deprecated and will be removed in gitea 1.23. Please use AuthorizationHeaderToken instead. Existing queries will continue to work but without authorization.";
             handled.reply = handled.reply.with_header("x-gitea-warning", text);
+        }
+        handled
+    }
+
+    /// The route as the played release has it.
+    fn versioned(&self, route: &'static Route, mut call: Call) -> Handled {
+        if let Some(refusal) = versions::lacks(self.minor, route) {
+            return refusal.into();
+        }
+        if let Err(refusal) = versions::asked(self.minor, route, &mut call) {
+            return refusal.into();
+        }
+        let mut handled = self.route(route, &call);
+        if self.minor < 26 {
+            handled.reply =
+                self.read(|world, _| versions::answered(world, self.minor, route, handled.reply));
         }
         handled
     }

@@ -25,6 +25,8 @@ pub struct Call {
     /// What the router found in the path, by the names in the pattern, decoded; the rest of a
     /// pattern that ends in `*` has the name `*`.
     pub params: Vec<(&'static str, String)>,
+    /// Whether a list comes whole, whatever `limit` says: so in older releases, where no `page` is asked for.
+    pub unpaged: bool,
     /// A body that was too large for memory, in place of [`Call::body`]; only git's requests have one.
     pub upload: Option<Upload>,
 }

@@ -25,6 +25,12 @@ impl Page {
     /// The same, with another name for `limit`.
     #[must_use]
     pub fn with_limit(call: &Call, settings: &Settings, name: &str) -> Self {
+        if call.unpaged {
+            return Self {
+                number: 1,
+                size: usize::MAX,
+            };
+        }
         let number = |name: &str| {
             call.query(name)
                 .and_then(|text| text.parse::<i64>().ok())

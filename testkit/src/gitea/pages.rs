@@ -50,6 +50,17 @@ pub(crate) fn door(gitea: &Gitea, call: &Call) -> Option<Handled> {
     if !known {
         return None;
     }
+    if let [_, _, "pulls", file] = parts.as_slice()
+        && (file.ends_with(".diff") || file.ends_with(".patch"))
+    {
+        let target = format!("/api/v1/repos{}", call.path.trim_end_matches('/'));
+        let asked = Call {
+            path: target,
+            ..call.clone()
+        };
+        // The same bytes under the address that answers name.
+        return Some(gitea.handle(asked));
+    }
     let Ok(Some(doer)) = gitea.authenticate(&auth::shown(call)) else {
         let asked = Reply::text(401, "Sign in with your name and password.\n");
         return Some(

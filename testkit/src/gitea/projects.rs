@@ -85,8 +85,10 @@ pub(crate) fn create(
     change: impl FnOnce(&mut Repository),
 ) -> Result<i64, super::git::Error> {
     let (now, branch) = (world.now(), world.settings.default_branch.clone());
+    let edits_by_default = world.settings.minor() >= 26;
     let id = world.repos.insert(|id| {
         let mut repo = blank(id, owner, name, &branch, now);
+        repo.merge.allow_maintainer_edit = edits_by_default;
         change(&mut repo);
         repo
     });

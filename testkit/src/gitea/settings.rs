@@ -23,6 +23,15 @@ pub struct Settings {
     pub migrate_from_local_networks: bool,
 }
 
+impl Settings {
+    /// The second number of the release: 26 of `1.26.3`.
+    #[must_use]
+    pub fn minor(&self) -> u32 {
+        let second = self.version.split('.').nth(1);
+        second.and_then(|text| text.parse().ok()).unwrap_or(26)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {

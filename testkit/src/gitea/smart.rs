@@ -13,6 +13,7 @@ use super::world::{Repository, World};
 use super::{Gitea, Handled, permission};
 
 mod fetch;
+mod flow;
 pub mod packet;
 mod receive;
 mod report;
@@ -173,7 +174,9 @@ fn let_in(
             Reply::bytes(404, PLAIN, "Repository not found")
         });
     };
-    if !is_open && !scope_allows(doer.as_ref(), repo, is_push) {
+    // Before 1.26 who may only read is told of the references, and refused when the push comes.
+    let asks = call.method == "GET" && world.settings.minor() < 26;
+    if !is_open && !scope_allows(doer.as_ref(), repo, is_push && !asks) {
         return Err(Reply::text(403, "Forbidden\n"));
     }
     let access = permission::access(world, doer.as_ref(), repo);

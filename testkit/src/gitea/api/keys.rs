@@ -116,6 +116,11 @@ fn view(world: &World, scene: &Scene<'_>, key: &PublicKey) -> Value {
     } else {
         body["read_only"] = json!(false);
     }
+    if world.settings.minor() < 26
+        && let Some(members) = body.as_object_mut()
+    {
+        members.remove("read_only");
+    }
     body
 }
 

@@ -414,7 +414,13 @@ fn create(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     note_commits(world, git, pusher, id);
     issues::tell(world, scene, id, Told::Itself, "opened");
     let made = world.issues.get(id).ok_or_else(Reply::not_found)?;
-    Ok(Reply::created(shown(world, scene, made)))
+    let mut body = shown(world, scene, made);
+    for end in ["base", "head"] {
+        // It is counted a moment later there.
+        let counter = &mut body[end]["repo"]["open_pr_counter"];
+        *counter = json!(counter.as_i64().unwrap_or(1) - 1);
+    }
+    Ok(Reply::created(body))
 }
 
 /// The timeline begins with the commits that are there already.

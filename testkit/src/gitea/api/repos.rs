@@ -108,6 +108,15 @@ pub fn view(
     view_with_parent(world, base, doer, repo, access, true)
 }
 
+/// Takes away what came with 1.26.
+fn without_news(world: &World, body: &mut Value) {
+    if world.settings.minor() < 26
+        && let Some(members) = body.as_object_mut()
+    {
+        members.remove("branch_count");
+    }
+}
+
 /// How many issues, or how many pull requests, are open.
 fn open_issues(world: &World, repo: i64, are_pulls: bool) -> usize {
     let all = world.issues.of(repo).map(|(_, issue)| issue);
@@ -182,6 +191,7 @@ fn view_with_parent(
     if with_parent && let Some(parent) = repo.fork_of.and_then(|id| world.repos.get(id)) {
         body["parent"] = view_with_parent(world, base, doer, parent, access, false);
     }
+    without_news(world, &mut body);
     add_units(&mut body, repo);
     add_rest(&mut body, repo, internal);
     if let Some(transfer) = &repo.transfer {

@@ -151,12 +151,11 @@ pub fn actions_user(world: &World, base: &str, login_name: &str) -> Value {
 /// The address that stands for one that is hidden.
 #[must_use]
 pub fn hidden_email(world: &World, user: &Owner) -> String {
-    format!(
-        "{}+{}@noreply.{}",
-        user.id,
-        user.login.to_lowercase(),
-        world.settings.domain
-    )
+    let (login, domain) = (user.login.to_lowercase(), &world.settings.domain);
+    if world.settings.minor() < 26 {
+        return format!("{login}@noreply.{domain}");
+    }
+    format!("{}+{login}@noreply.{domain}", user.id)
 }
 
 /// `${base}/avatars/` and the MD5 of the address, or of the name where there is none.

@@ -106,7 +106,7 @@ fn view(world: &World, hook: &Hook) -> Value {
             .key
             .open(&place(hook.scope, "authorization"), sealed)
     });
-    json!({
+    let mut shown = json!({
         "id": hook.id,
         "name": hook.name,
         "type": hook.kind,
@@ -117,7 +117,13 @@ fn view(world: &World, hook: &Hook) -> Value {
         "active": hook.active,
         "updated_at": rfc3339(hook.updated),
         "created_at": rfc3339(hook.created),
-    })
+    });
+    if world.settings.minor() < 26
+        && let Some(members) = shown.as_object_mut()
+    {
+        members.remove("name");
+    }
+    shown
 }
 
 fn word(kind: ContentType) -> &'static str {

@@ -5,7 +5,7 @@ use std::io::Read;
 use super::fetch::{body_of, busy, uncached};
 use super::packet::split;
 use super::verdict::{Verdict, judge};
-use super::{Guest, Service, report};
+use super::{Guest, Service, flow, report};
 use crate::gitea::access::Mode;
 use crate::gitea::events::{Effects, PushedBy, is_zero};
 use crate::gitea::git::{Git, Move, Quarantine, RefError};
@@ -239,6 +239,7 @@ fn land(
         .map(|(command, _)| format!("error: hook declined to update {}\n", command.name))
         .collect();
     let was_empty = world.repos.get(guest.repo).is_none_or(|repo| repo.empty);
+    let flows = flow::carry_out(world, git, guest, push, &mut outcome, effects);
     if push.has("atomic") && !all_can_move(world, guest.repo, push, &outcome) {
         outcome = outcome
             .into_iter()
@@ -247,7 +248,7 @@ fn land(
     }
     let pusher = guest.doer.as_ref().map_or(0, |doer| doer.id);
     for (command, result) in push.commands.iter().zip(&mut outcome) {
-        if result.is_none() {
+        if result.is_none() && !flow::is_for(&command.name) {
             let moved = pushes::move_reference(
                 world,
                 git,
@@ -262,8 +263,8 @@ fn land(
     }
     let size = git.size_kib(guest.repo);
     world.repos.update(guest.repo, |repo| repo.size = size);
-    let after = words(world, guest, push, &outcome, was_empty);
-    report::written(push, "ok", &outcome, &before, &after)
+    let after = words(world, guest, push, (&outcome, &flows), was_empty);
+    report::written_with(push, "ok", (&outcome, &flows), &before, &after)
 }
 
 fn all_can_move(world: &World, repo: i64, push: &Push, outcome: &[Option<String>]) -> bool {
@@ -293,7 +294,7 @@ fn words(
     world: &mut World,
     guest: &Guest,
     push: &Push,
-    outcome: &[Option<String>],
+    (outcome, flows): (&[Option<String>], &[flow::Landed]),
     was_empty: bool,
 ) -> String {
     let moved: Vec<&Command> = push
@@ -306,7 +307,10 @@ fn words(
     if moved.is_empty() {
         return String::new();
     }
-    let mut text = String::new();
+    let mut text: String = flows
+        .iter()
+        .map(|landed| report::reminder(&guest.address, landed.index))
+        .collect();
     let ordered = push
         .options
         .iter()

@@ -1,5 +1,6 @@
 //! What a push is answered: its report, and words for the person who pushed.
 
+use super::flow::Landed;
 use super::packet::{FLUSH, banded, line};
 use super::receive::{Command, Push};
 
@@ -25,6 +26,38 @@ pub(super) fn written(
     if !push.has("side-band-64k") && !push.has("side-band") {
         return report;
     }
+    let mut answer = banded(2, before.as_bytes());
+    answer.extend(banded(1, &report));
+    answer.extend(banded(2, after.as_bytes()));
+    answer.extend_from_slice(FLUSH);
+    answer
+}
+
+/// The same where some commands landed elsewhere than they said.
+pub(super) fn written_with(
+    push: &Push,
+    unpacked: &str,
+    (outcome, flows): (&Outcome, &[Landed]),
+    before: &str,
+    after: &str,
+) -> Vec<u8> {
+    let mut report = Vec::new();
+    if flows.is_empty() || !push.has("report-status-v2") {
+        return written(push, unpacked, outcome, before, after);
+    }
+    report.extend(line(format!("unpack {unpacked}\n").as_bytes()));
+    for (command, result) in push.commands.iter().zip(outcome) {
+        report.extend(line(told(command, result.as_deref()).as_bytes()));
+        if let Some(landed) = flows.iter().find(|landed| landed.asked == command.name) {
+            report.extend(line(format!("option refname {}\n", landed.name).as_bytes()));
+            report.extend(line(format!("option old-oid {}\n", landed.from).as_bytes()));
+            report.extend(line(format!("option new-oid {}\n", landed.to).as_bytes()));
+            if landed.forced {
+                report.extend(line(b"option forced-update\n"));
+            }
+        }
+    }
+    report.extend_from_slice(FLUSH);
     let mut answer = banded(2, before.as_bytes());
     answer.extend(banded(1, &report));
     answer.extend(banded(2, after.as_bytes()));

@@ -1,7 +1,7 @@
 //! What would stand in git's pre-receive and update hooks: whether references may move.
 
-use super::Guest;
 use super::receive::Command;
+use super::{Guest, flow};
 use crate::gitea::access::Doer;
 use crate::gitea::events::is_zero;
 use crate::gitea::world::{Repository, World};
@@ -23,10 +23,20 @@ pub(super) fn judge(
     guest: &Guest,
     commands: &[Command],
 ) -> Verdict {
-    if !guest.may_write {
+    let for_pulls = |command: &Command| flow::is_for(&command.name);
+    // Whoever may read may ask for a pull request.
+    if !guest.may_write && !commands.iter().all(for_pulls) {
         return Verdict::None("User permission denied for writing.".into());
     }
     for command in commands {
+        if for_pulls(command) && flow::target(world, repo.id, &command.name).is_none() {
+            let text = if world.settings.minor() < 26 {
+                format!("Unexpected ref: {}", command.name)
+            } else {
+                "Internal Server Error (no message for end users)".into()
+            };
+            return Verdict::None(text);
+        }
         if let Err(text) = check(world, repo, guest.doer.as_ref(), command) {
             return Verdict::None(text);
         }

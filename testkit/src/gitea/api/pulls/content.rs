@@ -117,7 +117,12 @@ fn listed(world: &World, scene: &Scene<'_>) -> Answer {
         .map_err(broken(scene))?;
     ids.reverse();
     let page = Page::of(scene.call, &world.settings);
-    let shown = commits::views(world, scene, page.slice(&ids), Parts::asked(scene))?;
+    // `stat` is not looked at here.
+    let parts = Parts {
+        stat: true,
+        ..Parts::asked(scene)
+    };
+    let shown = commits::views(world, scene, page.slice(&ids), parts)?;
     Ok(commits::with_counts(
         Reply::ok(Value::Array(shown)),
         scene,
