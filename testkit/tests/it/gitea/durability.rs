@@ -3,6 +3,7 @@
 //! The forge is this very test program, started again in a folder that tells it to serve: a process
 //! of its own can be killed hard.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -21,6 +22,9 @@ const ROUNDS: u64 = 100;
 /// The file in the working folder that turns the test below into a server.
 const ORDER: &str = "serve-until-killed";
 
+/// Every branch that is pushed starts a run; commits by the API do not.
+const WORKFLOW: &str = "on: {push: {branches: ['b*']}}\njobs: {a: {runs-on: load, steps: [{run: 'true'}]}}\n";
+
 /// What the forge has acknowledged.
 #[derive(Default)]
 struct Promised {
@@ -30,6 +34,17 @@ struct Promised {
     branches: Vec<(String, String)>,
     /// Names of variables.
     variables: Vec<String>,
+    /// How many lines of the log of each task were acknowledged.
+    logs: BTreeMap<i64, i64>,
+}
+
+/// A runner, and the task that it works at over all rounds.
+#[derive(Clone)]
+struct Worker {
+    uuid: String,
+    token: String,
+    /// The task, and how many lines of its log it knows to be stored.
+    task: Option<(i64, i64)>,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,6 +147,63 @@ async fn api_load(ready: &Ready, round: u64, promised: &Mutex<Promised>) {
     }
 }
 
+/// Calls the runner protocol in JSON; `None` when the forge is gone.
+async fn rpc(ready: &Ready, worker: Option<&Worker>, name: &str, body: &Value) -> Option<Value> {
+    let target = format!("{}/api/actions/runner.v1.RunnerService/{name}", ready.url);
+    let mut call = http().post(target).json(body);
+    if let Some(worker) = worker {
+        call = call
+            .header("x-runner-uuid", &worker.uuid)
+            .header("x-runner-token", &worker.token);
+    }
+    let answer = call.send().await.ok()?;
+    assert_eq!(answer.status(), 200, "{name}");
+    answer.json().await.ok()
+}
+
+/// Protobuf's JSON writes 64-bit numbers as texts, and leaves zeros out.
+fn number(value: &Value) -> i64 {
+    let text = value.as_str().map(str::to_owned);
+    text.unwrap_or_else(|| value.to_string()).parse().unwrap_or_default()
+}
+
+async fn registered(ready: &Ready) -> Worker {
+    let body = json!({ "name": "w", "token": ready.runner_token, "labels": ["load"], "version": "1" });
+    let answer = rpc(ready, None, "Register", &body).await.unwrap();
+    let text = |name: &str| answer["runner"][name].as_str().unwrap().to_owned();
+    Worker {
+        uuid: text("uuid"),
+        token: text("token"),
+        task: None,
+    }
+}
+
+/// Takes a task when there is one, and writes its log line by line.
+async fn log_load(ready: &Ready, mut worker: Worker, promised: &Mutex<Promised>) -> Worker {
+    for _ in 0..1_000 {
+        let Some((task, known)) = worker.task else {
+            let body = json!({ "tasksVersion": "0" });
+            let Some(answer) = rpc(ready, Some(&worker), "FetchTask", &body).await else {
+                break;
+            };
+            // Without a task there is nothing to write; the next push brings one.
+            let id = number(&answer["task"]["id"]);
+            worker.task = (id != 0).then_some((id, 0));
+            continue;
+        };
+        let row = json!({ "time": "2026-01-01T00:00:00Z", "content": format!("line {known}") });
+        let body = json!({ "taskId": task.to_string(), "index": known.to_string(), "rows": [row] });
+        let Some(answer) = rpc(ready, Some(&worker), "UpdateLog", &body).await else {
+            break;
+        };
+        let stored = number(&answer["ackIndex"]);
+        assert!(stored > known, "a line that was sent is stored");
+        worker.task = Some((task, stored));
+        promised.lock().unwrap().logs.insert(task, stored);
+    }
+    worker
+}
+
 fn push_load(folder: &Path, ready: &Ready, round: u64, promised: &Mutex<Promised>) {
     let host = ready.url.trim_start_matches("http://");
     let address = format!("http://root1:{}@{host}/root1/r.git", ready.root_token);
@@ -198,6 +270,19 @@ async fn check(folder: &Path, promised: &Promised) {
         );
     }
     forge.gitea().read(|world, git| {
+        for (task, stored) in &promised.logs {
+            let chunks = world.actions.logs.of(*task);
+            let lines: Vec<&str> = chunks.flat_map(|(_, chunk)| &chunk.lines).map(|line| line.text.as_str()).collect();
+            assert!(i64::try_from(lines.len()).unwrap() >= *stored, "{stored} lines were acknowledged");
+            assert!(lines.iter().enumerate().all(|(at, line)| line.ends_with(&format!("line {at}"))), "once and in order");
+        }
+        // Whether its push was answered or not: what has moved has its run.
+        let ran: HashSet<&str> = world.actions.runs.iter().map(|(_, run)| run.head_sha.as_str()).collect();
+        for (_, references) in world.references.iter() {
+            for (branch, commit) in references.below("refs/heads/b") {
+                assert!(ran.contains(commit), "b{branch} has moved and has no run");
+            }
+        }
         for (repo, references) in world.references.iter() {
             assert_eq!(
                 git.references(repo).unwrap(),
@@ -210,6 +295,19 @@ async fn check(folder: &Path, promised: &Promised) {
         }
     });
     forge.stop().await;
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+/// The work tree from which everything is pushed, with the workflow in its history.
+fn first_clone(folder: &Path, ready: &Ready) {
+    let host = ready.url.trim_start_matches("http://");
+    let address = format!("http://root1:{}@{host}/root1/r.git", ready.root_token);
+    let cloned = git(folder, &["clone".into(), "-q".into(), address, "work".into()]);
+    assert!(cloned.status.success());
 }
 
 fn fsck(folder: &Path) {
@@ -230,8 +328,7 @@ fn fsck(folder: &Path) {
 async fn nothing_acknowledged_is_lost_when_a_forge_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(ORDER), "").unwrap();
-    std::fs::create_dir(folder.path().join("work")).unwrap();
-    git(&folder.path().join("work"), &["init".into(), "-q".into()]);
+    let mut worker: Option<Worker> = None;
     let (mut promised, mut random) = (Promised::default(), Random::seeded(7));
     for round in 0..ROUNDS {
         let (mut child, ready) = serve(folder.path());
@@ -246,6 +343,20 @@ async fn nothing_acknowledged_is_lost_when_a_forge_is_killed() {
                 .send()
                 .await;
             assert_eq!(made.unwrap().status(), 201);
+            let file = base64(WORKFLOW);
+            let target = format!(
+                "{}/api/v1/repos/root1/r/contents/.gitea/workflows/load.yml",
+                ready.url
+            );
+            let made = caller
+                .post(target)
+                .header("authorization", format!("token {}", ready.root_token))
+                .json(&json!({ "content": file }))
+                .send()
+                .await;
+            assert_eq!(made.unwrap().status(), 201);
+            worker = Some(registered(&ready).await);
+            first_clone(folder.path(), &ready);
         }
         let fresh = std::sync::Arc::new(Mutex::new(Promised::default()));
         let pushing = {
@@ -255,6 +366,10 @@ async fn nothing_acknowledged_is_lost_when_a_forge_is_killed() {
                 std::sync::Arc::clone(&fresh),
             );
             tokio::task::spawn_blocking(move || push_load(&folder, &ready, round, &fresh))
+        };
+        let writing = {
+            let (ready, fresh, worker) = (ready.clone(), std::sync::Arc::clone(&fresh), worker.clone().unwrap());
+            tokio::spawn(async move { log_load(&ready, worker, &fresh).await })
         };
         let asking = {
             let (ready, fresh) = (ready.clone(), std::sync::Arc::clone(&fresh));
@@ -266,22 +381,27 @@ async fn nothing_acknowledged_is_lost_when_a_forge_is_killed() {
         child.kill().unwrap();
         child.wait().unwrap();
         asking.await.unwrap();
+        worker = Some(writing.await.unwrap());
         pushing.await.unwrap();
         let fresh = std::mem::take(&mut *fresh.lock().unwrap());
         let last = Promised {
             files: fresh.files.clone(),
             branches: fresh.branches.clone(),
             variables: fresh.variables.clone(),
+            logs: fresh.logs.clone(),
         };
         check(folder.path(), &last).await;
         promised.files.extend(fresh.files);
         promised.branches.extend(fresh.branches);
         promised.variables.extend(fresh.variables);
+        promised.logs.extend(fresh.logs);
     }
     check(folder.path(), &promised).await;
     fsck(folder.path());
     assert!(
-        promised.files.len() > 50 && promised.branches.len() > 10,
+        promised.files.len() > 50
+            && promised.branches.len() > 10
+            && promised.logs.values().sum::<i64>() > 50,
         "the load was too light to prove anything"
     );
 }
