@@ -1,5 +1,6 @@
 //! What was typed, as close to the flags as possible.
 
+pub(crate) mod bootstrap;
 pub(crate) mod fleet;
 pub(crate) mod forge;
 pub(crate) mod keys;
@@ -87,6 +88,9 @@ pub(crate) struct ConnectArgs {
 pub(crate) enum Command {
     /// Make a fleet repository that passes `check`
     Init(fleet::InitArgs),
+    /// Make the control plane of a fleet: a container with a Git service that deploys the fleet, and
+    /// itself
+    Bootstrap(Box<bootstrap::BootstrapArgs>),
     /// Say everything that is wrong with a fleet repository, without asking any server
     Check(fleet::CheckArgs),
     /// Show what would be done

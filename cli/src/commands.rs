@@ -1,6 +1,7 @@
 //! One file a command: arguments in, one library call, words out.
 
 mod apply;
+mod bootstrap;
 mod check;
 mod config;
 mod destroy;
@@ -30,6 +31,7 @@ pub(crate) type Outcome = Result<Code, Failure>;
 pub(crate) async fn run(cli: Cli, environment: &Environment, output: &Output) -> Outcome {
     match cli.command {
         Command::Init(args) => init::init(&args, environment, output),
+        Command::Bootstrap(args) => bootstrap::bootstrap(&args, environment, output).await,
         Command::Check(args) => check::check(&args, environment, output).await,
         Command::Plan(args) => plan::plan(&args, environment, output).await,
         Command::Apply(args) => apply::apply(&args, environment, output).await,

@@ -23,12 +23,25 @@ use crate::{
     settings::Environment,
 };
 
-/// The Proxmox VE that flags, environment and `fleet.local.toml` describe.
-pub(crate) fn host(
+/// How Proxmox VE is reached, joined from flags, environment and `fleet.local.toml`.
+#[derive(Debug)]
+pub(crate) struct Reached {
+    /// The address of its API.
+    pub(crate) url: String,
+    /// SHA-256 of its certificate, where it is pinned.
+    pub(crate) fingerprint: Option<String>,
+    /// The authority that signed it, where one is named.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The file that holds the token.
+    pub(crate) token_file: PathBuf,
+}
+
+/// How flags, environment and `fleet.local.toml` say that Proxmox VE is reached.
+pub(crate) fn reached(
     args: &ConnectArgs,
     environment: &Environment,
     fleet: &Fleet,
-) -> Result<Arc<dyn Host>, Failure> {
+) -> Result<Reached, Failure> {
     let asked = environment.connection(args);
     let said = &fleet.connection;
     let written = |value: &Option<lxc_layers::diagnostic::Located<String>>| {
@@ -52,11 +65,26 @@ pub(crate) fn host(
         .token_file
         .or_else(|| file(written(&said.token_file)))
         .ok_or_else(|| missing("the file that holds the API token", "token_file", "token"))?;
-    let token = token(&token_file)?;
+    Ok(Reached {
+        url,
+        fingerprint,
+        ca_file,
+        token_file,
+    })
+}
+
+/// The Proxmox VE that flags, environment and `fleet.local.toml` describe.
+pub(crate) fn host(
+    args: &ConnectArgs,
+    environment: &Environment,
+    fleet: &Fleet,
+) -> Result<Arc<dyn Host>, Failure> {
+    let reached = reached(args, environment, fleet)?;
+    let token = token(&reached.token_file)?;
     let identity = Identity::Token(token.id().to_string());
-    let client = Client::builder(url)
+    let client = Client::builder(reached.url)
         .token(token)
-        .tls(trust(fingerprint, ca_file)?)
+        .tls(trust(reached.fingerprint, reached.ca_file)?)
         .build()
         .map_err(|error| Failure::new(Code::Settings, error))?;
     Ok(Arc::new(ProxmoxHost::new(client, identity)))
@@ -83,8 +111,8 @@ fn trust(fingerprint: Option<String>, ca_file: Option<PathBuf>) -> Result<Tls, F
     }
 }
 
-/// The token of a file that only its owner reads.
-fn token(path: &Path) -> Result<ApiToken, Failure> {
+/// The text of a token file that only its owner reads.
+pub(crate) fn token_text(path: &Path) -> Result<String, Failure> {
     let settings = |error: anyhow::Error| Failure::new(Code::Settings, error);
     let reading = || format!("reading the API token in `{}`", path.display());
     let about = fs::metadata(path).with_context(reading).map_err(settings)?;
@@ -99,8 +127,15 @@ fn token(path: &Path) -> Result<ApiToken, Failure> {
     let text = fs::read_to_string(path)
         .with_context(reading)
         .map_err(settings)?;
+    Ok(text.trim().to_owned())
+}
+
+/// The token of a file that only its owner reads.
+fn token(path: &Path) -> Result<ApiToken, Failure> {
+    let text = token_text(path)?;
     text.parse().map_err(|error: proxmox_api::ids::InvalidId| {
-        settings(anyhow::Error::new(error).context(reading()))
+        let reading = format!("reading the API token in `{}`", path.display());
+        Failure::new(Code::Settings, anyhow::Error::new(error).context(reading))
             .hint("the file holds one line: USER@REALM!NAME=SECRET")
     })
 }

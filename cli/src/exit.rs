@@ -24,7 +24,8 @@ Environment:
   PROXMOX_CI_FLEET, PROXMOX_CI_URL, PROXMOX_CI_FINGERPRINT, PROXMOX_CI_CA_FILE,
   PROXMOX_CI_TOKEN_FILE, PROXMOX_CI_SSH_KEY stand for the flags of these names; NO_COLOR turns colour off.
   DOCKER_HOST=unix://SOCKET is the daemon of `local`.
-  PROXMOX_CI_RUNNER_TOKEN is the registration token of `runner register`.";
+  PROXMOX_CI_RUNNER_TOKEN is the registration token of `runner register`.
+  PROXMOX_CI_GITEA is the program of Gitea that `bootstrap` installs.";
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

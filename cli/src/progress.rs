@@ -41,7 +41,7 @@ impl Lines {
 }
 
 /// What is said of an event; a step's begin says nothing in a log, its end does.
-fn words(event: &Event) -> Option<String> {
+pub(crate) fn words(event: &Event) -> Option<String> {
     match event {
         Event::Waiting { holder } => Some(format!("waiting for another run: {holder}")),
         Event::Finished {

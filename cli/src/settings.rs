@@ -20,6 +20,8 @@ pub(crate) struct Environment {
     pub(crate) no_color: bool,
     /// `PROXMOX_CI_SSH_KEY`: the key by which guests are entered.
     pub(crate) ssh_key: Option<PathBuf>,
+    /// `PROXMOX_CI_GITEA`: the program of Gitea.
+    pub(crate) gitea: Option<String>,
     /// `HOME`: what `~/` at the begin of a path in a file stands for.
     pub(crate) home: Option<PathBuf>,
     /// `DOCKER_HOST`: the address of the Docker or Podman daemon.
@@ -64,6 +66,7 @@ impl Environment {
             },
             no_color: variable("NO_COLOR").is_some(),
             ssh_key: path("PROXMOX_CI_SSH_KEY"),
+            gitea: text("PROXMOX_CI_GITEA"),
             home: path("HOME"),
             docker_host: text("DOCKER_HOST"),
             runtime_dir: path("XDG_RUNTIME_DIR"),

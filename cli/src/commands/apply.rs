@@ -75,7 +75,7 @@ pub(crate) async fn apply(args: &ApplyArgs, environment: &Environment, output: &
 }
 
 /// Works until somebody interrupts it; then the programs that run for it are stopped with it.
-async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+pub(crate) async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let mut terminated = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     tokio::select! {
         done = work => return Ok(done),

@@ -1,6 +1,8 @@
 //! The binary, as its users run it: standard output, standard error, exit code.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+mod bootstrap;
+mod control_plane;
 mod kills;
 mod layers;
 mod local;
