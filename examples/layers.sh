@@ -59,6 +59,7 @@ step apply "${containers[*]}, all three layers" apply
 prove created_through_api created_through_api
 prove layers_in_order layers_in_order
 prove http_answers answers "${containers[@]}"
+keep_answers "${containers[@]}"
 
 # 5. A second plan is empty. Then two edits: the plan names exactly these, and both are seen from
 #    outside once they are applied.

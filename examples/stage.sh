@@ -170,6 +170,21 @@ http_answers() { # container, text, [port]
   page=$(curl -fsS --max-time 10 "http://$(address "$1"):${3:-80}/") && [[ $page == *"$2"* ]]
 }
 
+# Status, the headers that are not of the moment, body: what a service answers, wherever it runs.
+answer() { # URL
+  curl -sSi --max-time 10 "$1" | tr -d '\r' | sed -E '/^(Date|Last-Modified):/d'
+}
+
+keep_answers() { # containers: for those who compare
+  without_guest answers_kept && return 0
+  local name port
+  mkdir -p "$stage_out/answers"
+  for name in "$@"; do
+    case $name in web) port=80 ;; db) port=8000 ;; *) port=8080 ;; esac
+    answer "http://$(address "$name"):$port/" >"$stage_out/answers/$name.txt"
+  done
+}
+
 answers() { # containers: each answers on its own address, `app` with what `db` keeps
   without_guest http_answers && return 0
   local name
