@@ -7,6 +7,7 @@ mod kills;
 mod layers;
 mod local;
 mod names;
+mod runner;
 mod scene;
 mod shell;
 mod support;
