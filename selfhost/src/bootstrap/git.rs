@@ -30,9 +30,30 @@ pub struct Clone {
     pub tree: String,
 }
 
-/// Runs git on this machine, without the operator's configuration.
+/// What git would take from the environment: another repository, less trust, or a trace with
+/// credentials in it.
+const NOT_INHERITED: [&str; 10] = [
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CURL_VERBOSE",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_SSL_NO_VERIFY",
+    "GIT_TRACE",
+    "GIT_TRACE_CURL",
+    "GIT_TRACE_REDACT",
+    "GIT_WORK_TREE",
+];
+
+/// The program, with nothing of the environment that would mislead it.
+fn program() -> Program {
+    let without = NOT_INHERITED.iter().flat_map(|name| ["-u", *name]);
+    Program::new("env").args(without).arg("git")
+}
+
+/// Runs git on this machine.
 async fn git(folder: &Path, arguments: &[&str]) -> Result<Finished, Error> {
-    let asked = Program::new("git")
+    let asked = program()
         .args(["-c", "safe.directory=*", "-C"])
         .arg(folder)
         .args(arguments.iter().copied())
@@ -117,6 +138,7 @@ impl Clone {
 pub(super) struct Remote {
     url: String,
     config: PathBuf,
+    authority: PathBuf,
     limit: Duration,
 }
 
@@ -130,16 +152,19 @@ impl Remote {
         Ok(Self {
             url: format!("{}/{path}.git", service.url),
             config,
+            authority,
             limit: site.settings.limits.transfer,
         })
     }
 
     fn program(&self, folder: &Path) -> Program {
-        Program::new("git")
+        program()
             .arg("-C")
             .arg(folder)
             .env("GIT_CONFIG_GLOBAL", &self.config)
             .env("GIT_CONFIG_NOSYSTEM", "1")
+            // It wins over every configuration, so that one that is set already would mislead.
+            .env("GIT_SSL_CAINFO", &self.authority)
             .env("GIT_TERMINAL_PROMPT", "0")
             .limit(self.limit)
     }

@@ -35,7 +35,9 @@ set -eu
 sync -f "$1.new" 2>/dev/null || sync
 mv -f "$1.new" "$1"
 shift
-for unit in "$@"; do systemctl try-restart "$unit"; done
+for unit in "$@"; do
+  [ ! -e "/etc/systemd/system/$unit" ] || systemctl try-restart "$unit"
+done
 "#;
 
 /// The units that run another file than the one that is installed.
