@@ -8,15 +8,19 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 mod forge;
 mod node;
 
 /// How many exchanges are kept in memory.
 const KEPT: usize = 10_000;
+
+/// How many characters of an answer are shown where many are listed.
+const SHOWN: usize = 4_000;
 
 /// What stands in the place of a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -26,6 +30,8 @@ pub const REDACTED: &str = "[redacted]";
 pub struct Journal {
     seen: Mutex<VecDeque<Value>>,
     kept: usize,
+    /// How many were recorded since it was last emptied.
+    count: AtomicU64,
     file: Option<Mutex<File>>,
 }
 
@@ -34,6 +40,7 @@ impl Default for Journal {
         Self {
             seen: Mutex::default(),
             kept: KEPT,
+            count: AtomicU64::new(0),
             file: None,
         }
     }
@@ -73,6 +80,26 @@ impl Journal {
             .collect()
     }
 
+    /// How many exchanges were seen since the journal was last emptied, and the last of them, oldest
+    /// first, each with its `number` and without the end of a long answer.
+    #[must_use]
+    pub fn latest(&self, most: usize) -> (u64, Vec<Value>) {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = self.count.load(Ordering::Relaxed);
+        let first = seen.len().saturating_sub(most);
+        let mut last: Vec<Value> = seen.iter().skip(first).cloned().collect();
+        let begin = count.saturating_sub(last.len() as u64);
+        for (entry, number) in last.iter_mut().zip(begin + 1..) {
+            entry["number"] = json!(number);
+            let text = entry["response"].to_string();
+            if text.len() > SHOWN {
+                let start: String = text.chars().take(SHOWN).collect();
+                entry["response"] = json!(format!("{start} … ({} bytes)", text.len()));
+            }
+        }
+        (count, last)
+    }
+
     /// Everything seen, as `METHOD path -> status`, for assertions that are easy to read.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -92,10 +119,9 @@ impl Journal {
 
     /// Forgets what was seen; the file stays.
     pub fn clear(&self) {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.clear();
+        self.count.store(0, Ordering::Relaxed);
     }
 
     /// Adds a line.
@@ -114,6 +140,7 @@ impl Journal {
             seen.pop_front();
         }
         seen.push_back(entry);
+        self.count.fetch_add(1, Ordering::Relaxed);
     }
 }
 

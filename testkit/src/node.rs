@@ -323,6 +323,14 @@ impl Node {
             .map(|(url, token)| (url.as_str(), token.as_str()))
     }
 
+    /// Address of the page that shows the node to a person, its token in it; when there are control
+    /// calls.
+    #[must_use]
+    pub fn page(&self) -> Option<String> {
+        let (url, token) = self.sim()?;
+        Some(format!("{}/?token={token}", url.trim_end_matches("/_sim")))
+    }
+
     /// What was asked and answered.
     #[must_use]
     pub fn journal(&self) -> &Journal {

@@ -42,6 +42,7 @@ mod guest;
 mod live;
 mod lxc;
 mod nodes;
+mod overview;
 mod password;
 mod permission;
 mod pools;

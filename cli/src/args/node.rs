@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 pub(crate) struct NodeArgs {
     /// Where to listen; may be repeated; port 0 is any free one
-    #[arg(long, value_name = "ADDR:PORT", required = true)]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     pub(crate) listen: Vec<SocketAddr>,
     /// What stands behind the containers: real LXC, or state only
     #[arg(long, value_enum, default_value_t = Guests::Memory)]
@@ -25,7 +25,7 @@ pub(crate) struct NodeArgs {
     /// Written, mode 0600, when the node accepts connections: how to reach it
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
-    /// Serve faults and inspection under `/_sim/` at this address of loopback
+    /// Serve faults and inspection under `/_sim/` at this address of loopback, and a page to look at
     #[arg(long, value_name = "ADDR:PORT")]
     pub(crate) sim: Option<SocketAddr>,
     /// Name of the node

@@ -1,8 +1,10 @@
 //! `node`: a Proxmox VE API on this machine, until it is told to stop.
 
+use std::path::PathBuf;
+
 use anyhow::Context;
 use testkit::{
-    node::{GuestKind, NodeOptions},
+    node::{GuestKind, Node, NodeOptions},
     pve::Setup,
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,10 +31,33 @@ pub(crate) async fn run(args: NodeArgs, output: &Output) -> Outcome {
         }
     };
     output.say("starting the node; SIGTERM or Ctrl-C stops it");
-    testkit::node::run(options(args)?, shutdown)
-        .await
-        .map_err(|error| Failure::new(Code::Unexpected, error))?;
+    let told = args.ready_file.clone();
+    let failed = |error| Failure::new(Code::Unexpected, error);
+    let node = Node::start(options(args)?).await.map_err(failed)?;
+    output.say(&started(&node, told));
+    shutdown.await;
+    node.stop().await.map_err(failed)?;
     Ok(Code::Ok)
+}
+
+/// Where it is, what to trust, and where to look at it.
+fn started(node: &Node, told: Option<PathBuf>) -> String {
+    let mut lines = vec![
+        format!(
+            "serving Proxmox VE `{}` at {}",
+            node.name(),
+            node.urls().join(" and ")
+        ),
+        format!("  fingerprint {}", node.fingerprint()),
+    ];
+    lines.push(match told {
+        Some(file) => format!("  token and password: in {}", file.display()),
+        None => "  token and password: nobody was told; --ready-file FILE writes them".to_owned(),
+    });
+    if let Some(page) = node.page() {
+        lines.push(format!("  look at it: {page}"));
+    }
+    lines.join("\n")
 }
 
 fn options(args: NodeArgs) -> Result<NodeOptions, Failure> {

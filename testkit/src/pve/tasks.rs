@@ -311,6 +311,22 @@ impl World {
             .get_mut(place.checked_sub(self.tasks.first)? as usize)
     }
 
+    /// The tasks that began last, newest first, in short.
+    pub(super) fn last_tasks(&self, most: usize) -> Vec<Value> {
+        let short = |task: &Task| {
+            json!({
+                "upid": task.upid,
+                "kind": task.kind,
+                "id": task.id,
+                "user": task.user,
+                "start": task.start,
+                "end": task.end.as_ref().map(|(end, _)| end),
+                "status": task.status_text(),
+            })
+        };
+        self.tasks.list.iter().rev().take(most).map(short).collect()
+    }
+
     /// The exit status of a task that has ended.
     pub(crate) fn exit_of(&self, upid: &str) -> Option<String> {
         let task = self.task(*self.tasks.places.get(upid)?)?;

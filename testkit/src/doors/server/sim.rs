@@ -8,6 +8,11 @@
 //! | `GET`, `PUT /_sim/state` | a snapshot of the whole world |
 //! | `GET`, `DELETE /_sim/journal` | what was asked and answered |
 //! | `PUT /_sim/refusals` `{"slow": true}` | whether a 401 takes three seconds |
+//! | `GET /_sim/overview` | guests, the last tasks and exchanges, in short |
+//!
+//! `GET /?token=TOKEN` is a page that shows them to a person.
+
+mod page;
 
 use std::io;
 use std::sync::Arc;
@@ -36,7 +41,7 @@ pub(crate) async fn serve(
     desk: Arc<Desk>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let token = Arc::new(format!("Bearer {token}"));
+    let token = Arc::new(token);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -67,10 +72,15 @@ async fn answer(
     desk: Arc<Desk>,
     token: Arc<String>,
 ) -> io::Result<Response<Full<Bytes>>> {
+    if let Some(page) =
+        page::answer(request.uri(), &token).filter(|_| request.method() == Method::GET)
+    {
+        return Ok(page);
+    }
     let given = request
         .headers()
         .get(http::header::AUTHORIZATION)
-        .map(|value| value.as_bytes().to_vec())
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
         .unwrap_or_default();
     if !bool::from(given.ct_eq(token.as_bytes())) {
         return say(
@@ -145,6 +155,7 @@ fn control(method: &Method, path: &str, body: Value, desk: &Desk) -> Outcome {
             *desk.world() = decode::<World>(body)?;
             Ok(Value::Null)
         }
+        ("GET", "overview") => Ok(overview(desk)),
         ("GET", "journal") => Ok(json!(desk.journal.exchanges())),
         ("DELETE", "journal") => {
             desk.journal.clear();
@@ -159,6 +170,21 @@ fn control(method: &Method, path: &str, body: Value, desk: &Desk) -> Outcome {
 
 fn decode<T: serde::de::DeserializeOwned>(body: Value) -> Result<T, (StatusCode, String)> {
     serde_json::from_value(body).map_err(|error| (StatusCode::BAD_REQUEST, error.to_string()))
+}
+
+/// How many exchanges the overview tells.
+const EXCHANGES: usize = 60;
+
+fn overview(desk: &Desk) -> Value {
+    let mut overview = {
+        let mut world = desk.world();
+        world.advance(Moment::now());
+        world.overview()
+    };
+    let (seen, exchanges) = desk.journal.latest(EXCHANGES);
+    overview["seen"] = json!(seen);
+    overview["exchanges"] = json!(exchanges);
+    overview
 }
 
 fn clock(desk: &Desk) -> Value {

@@ -44,6 +44,80 @@ fn control_as(url: &str, token: &str, method: &str, what: &str, body: &Value) ->
     (status, serde_json::from_str(body).unwrap())
 }
 
+/// A plain request to the control listener, as a browser sends it: the whole answer.
+fn browse(node: &Node, target: &str) -> String {
+    let (url, _) = node.sim().unwrap();
+    let address = url.trim_start_matches("http://").trim_end_matches("/_sim");
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn the_page_opens_with_the_token_alone_and_lets_nothing_in() {
+    let (_runtime, node) = simulated();
+    let page = node.page().unwrap();
+    let token = page.split_once("/?").unwrap().1;
+    let whole = browse(&node, &format!("/?{token}"));
+    assert!(whole.starts_with("HTTP/1.1 200"), "{whole}");
+    let policy = "content-security-policy: default-src 'none'; script-src 'self';";
+    assert!(
+        whole.contains(policy) && whole.contains("no-referrer"),
+        "{whole}"
+    );
+    assert!(
+        !whole.contains(&token["token=".len()..]),
+        "the page does not hold its token"
+    );
+    for target in ["/", "/?token=", "/?token=00", &format!("/?x{token}")] {
+        let refused = browse(&node, target);
+        assert!(refused.starts_with("HTTP/1.1 401"), "{target}: {refused}");
+        assert!(refused.contains("needs its token"), "{target}: {refused}");
+    }
+    for target in ["/page.css", "/page.js"] {
+        let own = browse(&node, target);
+        assert!(
+            own.starts_with("HTTP/1.1 200") && own.contains("nosniff"),
+            "{own}"
+        );
+    }
+    assert!(browse(&node, &format!("/_sim/state?{token}")).starts_with("HTTP/1.1 401"));
+}
+
+#[test]
+fn the_overview_tells_guests_tasks_and_exchanges_without_secrets() {
+    let (_runtime, node) = simulated();
+    let form = "vmid=120&ostemplate=local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst&hostname=shop\
+                &memory=1024&cores=2&rootfs=local:4&tags=web&net0=name=eth0,bridge=vmbr0,ip=10.0.0.9/24&password=open-sesame";
+    let created = ask(&node, "POST", "/nodes/pve1/lxc", form);
+    assert_eq!(created.status, 200, "{}", created.text());
+    control(&node, "PUT", "tasks", &json!({"timing": "instant"}));
+    let (status, overview) = control(&node, "GET", "overview", &Value::Null);
+    assert_eq!(status, 200);
+    let guest = &overview["guests"][0];
+    assert_eq!(guest["name"], "shop");
+    assert_eq!(guest["address"], "10.0.0.9/24");
+    assert_eq!(guest["tags"], json!(["web"]));
+    assert_eq!(overview["tasks"][0]["kind"], "vzcreate");
+    let last = overview["exchanges"].as_array().unwrap().last().unwrap();
+    assert_eq!(
+        (&last["method"], &last["number"]),
+        (&json!("POST"), &overview["seen"])
+    );
+    let text = overview.to_string();
+    let token = node.root_token();
+    let secret = token.split('=').nth(1).unwrap();
+    assert!(
+        !text.contains("open-sesame") && !text.contains(secret),
+        "{text}"
+    );
+    control(&node, "DELETE", "journal", &Value::Null);
+    assert_eq!(control(&node, "GET", "overview", &Value::Null).1["seen"], 0);
+}
+
 fn rule(node: &Node, rule: &Value) {
     let (status, answer) = control(node, "POST", "faults", rule);
     assert_eq!(status, 200, "{answer}");
