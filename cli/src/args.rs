@@ -9,9 +9,9 @@ pub(crate) mod node;
 pub(crate) mod runner;
 pub(crate) mod shell;
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::exit;
 
@@ -34,17 +34,46 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+impl Cli {
+    /// Reads the command line; what clap itself says follows `--color` too.
+    pub(crate) fn read(words: Vec<OsString>) -> Result<Self, clap::Error> {
+        let command = Self::command().color(asked(&words));
+        Self::from_arg_matches(&command.try_get_matches_from(words)?)
+    }
+}
+
+/// What `--color` asks for, found without parsing: the line may be a wrong one, or ask for help.
+fn asked(words: &[OsString]) -> clap::ColorChoice {
+    let ours = words.iter().take_while(|word| *word != "--");
+    let mut words = ours.filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        let chosen = match word {
+            "--color" => words.next(),
+            word => word.strip_prefix("--color="),
+        };
+        match chosen {
+            Some("always") => return clap::ColorChoice::Always,
+            Some("never") => return clap::ColorChoice::Never,
+            _ => {}
+        }
+    }
+    clap::ColorChoice::Auto
+}
+
+/// Where the help of each command lists what every command takes.
+const GENERAL: &str = "General";
+
 /// Flags that every command takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// Answer in JSON on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GENERAL)]
     pub(crate) json: bool,
     /// Colour words: on a terminal, always or never (`NO_COLOR` is honoured)
-    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN", help_heading = GENERAL)]
     pub(crate) color: Colour,
     /// Say only what went wrong
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GENERAL)]
     pub(crate) quiet: bool,
 }
 
@@ -119,7 +148,7 @@ pub(crate) enum Command {
     /// Carry out the jobs of a Git service on this machine
     #[command(subcommand)]
     Runner(runner::RunnerCommand),
-    /// Write shell completions to standard output
+    /// Write shell completions to standard output, or install them with the man pages
     Completions(shell::CompletionsArgs),
     /// Write a man page for each command into a folder
     Man(shell::ManArgs),

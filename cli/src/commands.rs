@@ -45,7 +45,7 @@ pub(crate) async fn run(cli: Cli, environment: &Environment, output: &Output) ->
         Command::Forge(args) => forge::forge(args, output).await,
         Command::Node(args) => node::run(args, output).await,
         Command::Runner(command) => runner::runner(command, environment, output).await,
-        Command::Completions(args) => shell::completions(&args, output),
+        Command::Completions(args) => shell::completions(&args, environment, output),
         Command::Man(args) => shell::man(&args, output),
     }
 }

@@ -16,13 +16,14 @@ Exit codes:
   73  a file cannot be written
   75  busy: another run holds the lock; try again
   76  the server is not the one that was pinned (certificate or ssh host key)
-  77  the server denies it: wrong or expired token, or a privilege that is missing
+  77  denied by the server: wrong or expired token, or a missing privilege
   78  a setting is missing or wrong (address, fingerprint, token file)
 `exec` ends with the code of its command.
 
 Environment:
   PROXMOX_CI_FLEET, PROXMOX_CI_URL, PROXMOX_CI_FINGERPRINT, PROXMOX_CI_CA_FILE,
-  PROXMOX_CI_TOKEN_FILE, PROXMOX_CI_SSH_KEY stand for the flags of these names; NO_COLOR turns colour off.
+  PROXMOX_CI_TOKEN_FILE, PROXMOX_CI_SSH_KEY stand for the flags of these names.
+  NO_COLOR turns colour off.
   DOCKER_HOST=unix://SOCKET is the daemon of `local`.
   PROXMOX_CI_RUNNER_TOKEN is the registration token of `runner register`.
   PROXMOX_CI_GITEA is the program of Gitea that `bootstrap` installs.";

@@ -75,7 +75,7 @@ impl Fleet {
             }
             return Ok(desired);
         }
-        output.complain(told.trim_end());
+        output.complain(&format!("{}\n", told.trim_end()));
         let count = self.diagnostics.iter().filter(|it| it.is_error()).count();
         let error = anyhow::anyhow!("the fleet in `{}` has {}", self.root.display(), many(count));
         Err(Failure::new(Code::Fleet, error)

@@ -12,14 +12,12 @@ mod settings;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::{args::Cli, output::Output, settings::Environment};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let environment = Environment::read();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };

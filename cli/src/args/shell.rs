@@ -9,7 +9,14 @@ use clap_complete::Shell;
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell that shall complete
-    pub(crate) shell: Shell,
+    #[arg(required_unless_present = "install")]
+    pub(crate) shell: Option<Shell>,
+    /// Install the completions of bash, fish and zsh, and the man pages, where these look for them
+    #[arg(long, conflicts_with = "shell")]
+    pub(crate) install: bool,
+    /// Below which folder to install; `/usr/local` is for everybody [default: `~/.local`]
+    #[arg(long, value_name = "DIR", requires = "install")]
+    pub(crate) prefix: Option<PathBuf>,
 }
 
 /// Arguments of `man`.

@@ -93,6 +93,7 @@ pub(crate) fn init(args: &InitArgs, environment: &Environment, output: &Output) 
         write(&dir.join(file.path), &text, file.mode)
             .map_err(|error| Failure::new(Code::CannotWrite, error))?;
     }
+    super::schema::write(&dir).map_err(|error| Failure::new(Code::CannotWrite, error))?;
     if output.is_json() {
         let files: Vec<&str> = FILES.iter().map(|file| file.path).collect();
         output.json(&json!({"folder": dir, "files": files}))?;

@@ -3,10 +3,12 @@
 
 mod bootstrap;
 mod control_plane;
+mod help;
 mod kills;
 mod layers;
 mod local;
 mod names;
+mod printed;
 mod runner;
 mod scene;
 mod shell;

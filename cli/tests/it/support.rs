@@ -13,8 +13,23 @@ pub(crate) fn proxmox_ci(args: &[&str]) -> Command {
         .args(args)
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LC_ALL", "C.UTF-8");
+        .env("LC_ALL", "C.UTF-8")
+        .env("COLUMNS", "80");
     command
+}
+
+/// Text whose escape sequences can be seen.
+pub(crate) fn visible(text: &str) -> String {
+    text.replace('\u{1b}', "␛")
+}
+
+/// Text without escape sequences that colour it.
+pub(crate) fn plain(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |out, part| {
+        out + part.split_once('m').map_or(part, |(_, rest)| rest)
+    })
 }
 
 /// Exit code, standard output and standard error as one text, for snapshots.
