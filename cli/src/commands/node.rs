@@ -1,6 +1,6 @@
 //! `node`: a Proxmox VE API on this machine, until it is told to stop.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Context;
 use testkit::{
@@ -34,14 +34,14 @@ pub(crate) async fn run(args: NodeArgs, output: &Output) -> Outcome {
     let told = args.ready_file.clone();
     let failed = |error| Failure::new(Code::Unexpected, error);
     let node = Node::start(options(args)?).await.map_err(failed)?;
-    output.say(&started(&node, told));
+    output.say(&started(&node, told.as_deref()));
     shutdown.await;
     node.stop().await.map_err(failed)?;
     Ok(Code::Ok)
 }
 
 /// Where it is, what to trust, and where to look at it.
-fn started(node: &Node, told: Option<PathBuf>) -> String {
+fn started(node: &Node, told: Option<&Path>) -> String {
     let mut lines = vec![
         format!(
             "serving Proxmox VE `{}` at {}",

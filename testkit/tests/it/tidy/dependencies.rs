@@ -7,6 +7,7 @@ use super::{nothing, root, run};
 /// What `deny.toml` allows too; a choice of several is fine when one of them is here.
 const LICENCES: &[&str] = &[
     "MIT",
+    "MIT-0",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "BSD-2-Clause",
