@@ -1,5 +1,6 @@
 //! Execute: a plan done through the seams, journalled before each effect, an event for each step.
 
+mod check;
 mod destroy;
 mod enter;
 mod error;
@@ -7,6 +8,8 @@ pub(crate) mod gate;
 mod notes;
 mod open;
 mod report;
+#[cfg(test)]
+mod scene;
 mod schedule;
 mod settle;
 mod template;
@@ -20,6 +23,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+pub use check::{Checked, Verdict, check};
 pub use destroy::{Destroyed, Doomed, destroy, left_over};
 pub use error::{Class, Error};
 pub use open::open;
@@ -182,6 +186,8 @@ struct Run {
     templates: template::Templates,
     /// The addresses that containers of this run are to have and nobody had before.
     addresses: Vec<Ipv4Addr>,
+    /// The port at which they would be greeted: that of ssh.
+    greeter: u16,
     /// Those of them at which somebody answers, once it was looked.
     taken: OnceCell<BTreeSet<Ipv4Addr>>,
     scratch: TempDir,
@@ -223,9 +229,13 @@ pub async fn execute(
         containers,
         run.began,
     );
-    run.journal.write(Entry::End {
+    let ended = run.journal.write(Entry::End {
         outcome: report.word().to_owned(),
-    })?;
+    });
+    if report.is_success() {
+        ended?;
+    }
+    // What failed before says more than that its end could not be written down either.
     Ok(report)
 }
 
@@ -269,6 +279,7 @@ impl Run {
             journal,
             templates: template::Templates::default(),
             addresses: Vec::new(),
+            greeter: enter::SSH,
             taken: OnceCell::new(),
             scratch,
             began: Instant::now(),

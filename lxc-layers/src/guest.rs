@@ -93,6 +93,12 @@ impl Error {
         matches!(self, Self::HostKeyChanged { .. })
     }
 
+    /// Whether a file on our side is to blame.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Local { .. })
+    }
+
     /// Whether another run works inside it.
     #[must_use]
     pub fn is_taken(&self) -> bool {

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, error::Error as StdError, fmt, net::Ipv4Addr, t
 
 use async_trait::async_trait;
 
-pub use proxmox::ProxmoxHost;
+pub use proxmox::{ProxmoxHost, next_look};
 
 use crate::{
     plan::{GuestConfig, Observed, Status},
@@ -37,6 +37,8 @@ pub enum Kind {
     Lost,
     /// The state that was asked for is there already.
     AlreadySo,
+    /// A storage has no room left; nothing was made.
+    Full,
     /// A task ended with an error.
     TaskFailed,
     /// A task did not end within its limit; it may still.
@@ -79,6 +81,9 @@ impl Error {
             ),
             Kind::Denied => Some(
                 "let an administrator grant what is named, or take out of the fleet what needs it",
+            ),
+            Kind::Full => Some(
+                "free some space on the storage, or name another one in ROOTFS, MOUNT or `storage`; then apply again",
             ),
             Kind::Changed => Some("another hand changed the guest since the plan; plan again"),
             Kind::Busy => Some("something else works on the guest; apply again when it is done"),

@@ -106,6 +106,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a file on our side is to blame.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Local { .. } => true,
+            Self::Guest { source, .. } => source.is_local(),
+            _ => false,
+        }
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

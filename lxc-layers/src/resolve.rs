@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::spec::{
     self, ContainerName, FleetId, Input, Key, Policies, Program, Role, Secret, Size, Tree, Vmid,
+    keys::Scope,
 };
 
 pub use layers::FINGERPRINT_KEY;
@@ -69,19 +70,27 @@ pub fn resolve(tree: &Tree) -> Resolved {
     }
 }
 
-/// Drops what only follows from a mistake of the same file's grammar: a key may be missing because
-/// its line could not be read.
+/// Drops what only follows from a mistake of grammar: a key may be missing because its line, or the
+/// fleet's defaults, could not be read.
 fn quieten(diagnostics: &mut Vec<Diagnostic>) {
     let file = |diagnostic: &Diagnostic| diagnostic.span.as_ref().map(|span| span.file.to_string());
     let grammar = ["bad-line", "bad-toml", "bad-kind", "open-quote"];
     let unread: BTreeSet<_> = diagnostics
         .iter()
         .filter(|diagnostic| grammar.contains(&diagnostic.code))
-        .map(file)
+        .filter_map(file)
         .collect();
+    let could_be_fleet_wide = |diagnostic: &Diagnostic| {
+        let name = diagnostic.message.split('`').nth(1);
+        let key = name.and_then(Key::find);
+        key.is_some_and(|key| key.row().scope == Scope::Fleet)
+    };
     diagnostics.retain(|diagnostic| {
-        diagnostic.code != "missing-key"
-            || file(diagnostic).is_none_or(|file| !unread.contains(&Some(file)))
+        let follows = |file: String| {
+            unread.contains(&file)
+                || (unread.contains("fleet.toml") && could_be_fleet_wide(diagnostic))
+        };
+        diagnostic.code != "missing-key" || !file(diagnostic).is_some_and(follows)
     });
 }
 

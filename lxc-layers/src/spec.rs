@@ -123,6 +123,8 @@ pub struct Network {
     pub subnet: Option<Located<Subnet>>,
     /// `gateway = "10.0.0.1"`; default of `GATEWAY`.
     pub gateway: Option<Located<std::net::Ipv4Addr>>,
+    /// Whether a subnet is written that cannot be read: what would follow from it is unknown.
+    pub subnet_unread: bool,
     /// `vmids = "100-199"`: every `ID` must lie in it.
     pub vmids: Option<Located<(Vmid, Vmid)>>,
 }

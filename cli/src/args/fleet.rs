@@ -70,6 +70,12 @@ pub(crate) struct PlanArgs {
     /// Answer in Markdown, for a pull request
     #[arg(long, conflicts_with = "json")]
     pub(crate) markdown: bool,
+    /// Enter the running guests and let each provisioner of the plan say what it would change
+    /// (Ansible: `--check --diff`, Cinc: `--why-run`; a script has no such mode and is not run)
+    #[arg(long)]
+    pub(crate) check: bool,
+    #[command(flatten)]
+    pub(crate) key: KeyArgs,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
     #[command(flatten)]

@@ -3,20 +3,22 @@
 use lxc_layers::{
     diagnostic::Style,
     event::Layer,
-    execute::Limits,
+    execute::{self, Checked, Limits, Seams, Settings},
     host::Host,
     observe::observe,
     plan::{self, Plan},
     resolve::Desired,
 };
+use serde_json::json;
 
-use super::Outcome;
+use super::{Outcome, apply};
 use crate::{
     args::fleet::{PlanArgs, SelectionArgs},
     connect,
     exit::{Code, Failure},
     fleet::{self, Fleet},
     output::Output,
+    progress,
     settings::Environment,
 };
 
@@ -26,11 +28,17 @@ pub(crate) async fn plan(args: &PlanArgs, environment: &Environment, output: &Ou
     let desired = fleet.desired(output)?;
     let host = connect::host(&args.connect, environment, &fleet)?;
     let plan = made(&*host, desired, &args.selection, Layer::Configuration).await?;
-    if args.markdown {
-        output.data(&plan.to_markdown());
+    let checked = if args.check {
+        let settings = Settings {
+            key: Some(apply::key(&args.key, environment, &fleet).await?),
+            ..apply::settings(&fleet)
+        };
+        let events = progress::shown(output);
+        Some(execute::check(&Seams::real(host), desired, &plan, &settings, &events).await?)
     } else {
-        show(&plan, output)?;
-    }
+        None
+    };
+    tell(&plan, checked.as_deref(), args, output)?;
     Ok(if plan.refusals().next().is_some() {
         Code::Refused
     } else if args.detailed_exitcode && !plan.is_empty() {
@@ -38,6 +46,39 @@ pub(crate) async fn plan(args: &PlanArgs, environment: &Environment, output: &Ou
     } else {
         Code::Ok
     })
+}
+
+/// Prints the plan, and what its provisioners said they would do.
+fn tell(
+    plan: &Plan,
+    checked: Option<&[Checked]>,
+    args: &PlanArgs,
+    output: &Output,
+) -> Result<(), Failure> {
+    let checked = checked.unwrap_or_default();
+    if output.is_json() {
+        let mut told = plan.to_json();
+        if args.check {
+            told["checks"] = json!(checked);
+        }
+        output.json(&told)?;
+        return Ok(());
+    }
+    let lines = checked.iter().map(Checked::to_string);
+    if args.markdown {
+        output.data(&plan.to_markdown());
+        let items: Vec<String> = lines.map(|line| format!("- {line}")).collect();
+        if !items.is_empty() {
+            output.data(&format!("\n### Checked\n\n{}", items.join("\n")));
+        }
+        return Ok(());
+    }
+    show(plan, output)?;
+    let lines: Vec<String> = lines.collect();
+    if !lines.is_empty() {
+        output.data(&format!("\n{}", lines.join("\n")));
+    }
+    Ok(())
 }
 
 /// Observes and plans, as far as `layer`, for the containers that were named.

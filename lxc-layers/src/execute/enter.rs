@@ -21,7 +21,7 @@ use crate::{
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
 /// The port of ssh.
-const SSH: u16 = 22;
+pub(super) const SSH: u16 = 22;
 
 /// A guest that was entered.
 pub(super) struct Entered {
@@ -150,7 +150,7 @@ impl Run {
     async fn greeted(&self) -> BTreeSet<Ipv4Addr> {
         let limit = self.settings.limits.greeting;
         let looks = self.addresses.iter().map(|address| async move {
-            let greets = greets((*address, SSH).into(), limit).await;
+            let greets = greets((*address, self.greeter).into(), limit).await;
             greets.then_some(*address)
         });
         join_all(looks).await.into_iter().flatten().collect()
@@ -174,6 +174,7 @@ mod tests {
     use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 
     use super::*;
+    use crate::{execute::scene::scene, host::MockHost, resolve::resolve, spec::Tree};
 
     async fn greeted_by(words: &'static [u8]) -> bool {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -195,6 +196,31 @@ mod tests {
         assert!(greeted_by(b"SSH-2.0-OpenSSH_9.2\r\n").await);
         assert!(!greeted_by(b"").await);
         assert!(!greeted_by(b"HTTP/1.1 400\r\n").await);
+    }
+
+    #[tokio::test]
+    async fn a_container_is_not_created_at_an_address_that_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"SSH-2.0-Somebody\r\n").await.unwrap();
+            stream
+        });
+        let mut scene = scene(MockHost::new());
+        scene.run.addresses = vec![Ipv4Addr::LOCALHOST];
+        scene.run.greeter = port;
+        scene.run.settings.limits.greeting = Duration::from_secs(5);
+        let fleet = "id = \"fleet-0001\"\n[network]\nsubnet = \"127.0.0.0/24\"\n";
+        let web = "ID=101\nIP=127.0.0.1\nTEMPLATE=debian-12\nSTORAGE=local\n";
+        let texts = [("fleet.toml", fleet), ("containers/web/config.env", web)];
+        let tree = Tree::of_texts(texts).with_input("default/default.yml", "", false);
+        let desired = resolve(&tree).desired.unwrap();
+        let error = scene.run.nobody_answers(&desired.containers[0]).await;
+        let error = error.unwrap_err();
+        insta::assert_snapshot!(error, @"the address 127.0.0.1 of `web` is taken: something answers there already");
+        insta::assert_snapshot!(error.hint().unwrap(), @"give the container another IP, or free the address; nothing was created");
+        served.abort();
     }
 
     #[tokio::test]

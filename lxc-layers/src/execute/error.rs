@@ -57,8 +57,9 @@ pub enum Error {
     },
     /// The template is nowhere to be had.
     #[error(
-        "there is no template `{wanted}` on `{storage}` of node `{node}`{}",
-        exist(existing)
+        "there is no template `{wanted}` on `{storage}` of node `{node}`{}{}",
+        exist(existing),
+        offer(offered)
     )]
     NoTemplate {
         /// What was asked for.
@@ -69,6 +70,8 @@ pub enum Error {
         node: String,
         /// What is there.
         existing: Vec<String>,
+        /// What of the appliance catalogue comes nearest; empty where it was not asked.
+        offered: Vec<String>,
     },
     /// Another machine answers at the address that a new container is to have.
     #[error("the address {address} of `{container}` is taken: something answers there already")]
@@ -134,11 +137,24 @@ pub enum Error {
     },
 }
 
+/// Whether a file was fetched that is not the expected one, as `PVE::Tools` says it.
+fn is_mismatch(error: &host::Error) -> bool {
+    error.to_string().contains("checksum mismatch")
+}
+
 fn exist(existing: &[String]) -> String {
     if existing.is_empty() {
         "; there is none at all".to_owned()
     } else {
         format!("; there are: {}", existing.join(", "))
+    }
+}
+
+fn offer(offered: &[String]) -> String {
+    if offered.is_empty() {
+        String::new()
+    } else {
+        format!("; the catalogue has: {}", offered.join(", "))
     }
 }
 
@@ -189,6 +205,8 @@ impl Error {
             Self::Scratch { .. } | Self::Journal(_) => Class::Local,
             Self::Guest { source, .. } if source.is_untrusted() => Class::Untrusted,
             Self::Guest { source, .. } if source.is_taken() => Class::Busy,
+            Self::Guest { source, .. } if source.is_local() => Class::Local,
+            Self::Provision { source, .. } if source.is_local() => Class::Local,
             Self::Host { source, .. } => match source.kind() {
                 host::Kind::Untrusted => Class::Untrusted,
                 host::Kind::Unreachable => Class::Unreachable,
@@ -204,7 +222,13 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Journal(_) | Self::Scratch { .. } => Some(
+                "make room there, or mend its permissions; the next apply looks first at what has happened already".to_owned(),
+            ),
             Self::Refused { .. } => Some("`proxmox-ci plan` names the ways out".to_owned()),
+            Self::Host { source, .. } if is_mismatch(source) => Some(
+                "compare the checksum in TEMPLATE with what the publisher gives; nothing was created".to_owned(),
+            ),
             Self::Host { source, .. } => source.hint().map(str::to_owned),
             Self::Guest { source, .. } => source.hint(),
             Self::Provision { source, .. } => source.hint(),

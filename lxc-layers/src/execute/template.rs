@@ -73,6 +73,7 @@ impl Run {
             storage: storage.to_owned(),
             node: node.to_owned(),
             existing,
+            offered: Vec::new(),
         })
     }
 
@@ -94,6 +95,7 @@ impl Run {
                 storage: storage.to_owned(),
                 node: node.to_owned(),
                 existing,
+                offered: nearest(offered, name),
             });
         };
         let what = Fetch::Appliance {
@@ -124,6 +126,21 @@ impl Run {
         self.host.finish(&task, limit).await.map_err(doing())?;
         Ok(())
     }
+}
+
+/// So many of the catalogue are named where none fits.
+const NAMED: usize = 6;
+
+/// Those of the catalogue whose names come nearest to the wanted one.
+fn nearest(mut offered: Vec<String>, wanted: &str) -> Vec<String> {
+    let likeness = |name: &String| strsim::jaro_winkler(wanted, name);
+    offered.sort_by(|a, b| {
+        likeness(b)
+            .total_cmp(&likeness(a))
+            .then_with(|| by_version(b).cmp(&by_version(a)))
+    });
+    offered.truncate(NAMED);
+    offered
 }
 
 /// The newest file whose name is `wanted` or begins with it, at the end of a word.
@@ -162,6 +179,10 @@ fn by_version(name: &str) -> Vec<(u64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        execute::scene::scene,
+        host::{self, MockHost, TaskEnd, TaskId},
+    };
 
     #[test]
     fn the_newest_of_a_name_is_taken() {
@@ -174,6 +195,122 @@ mod tests {
             newest(files.into_iter(), "debian-12-standard"),
             Some("local:vztmpl/debian-12-standard_12.10-1_amd64.tar.zst")
         );
+    }
+
+    const PLACE: (&str, &str) = ("pve1", "local");
+
+    fn host(stored: &'static [&'static str]) -> MockHost {
+        let mut host = MockHost::new();
+        host.expect_templates().returning(|_, _| {
+            Ok(stored
+                .iter()
+                .map(|name| format!("local:vztmpl/{name}"))
+                .collect())
+        });
+        host
+    }
+
+    fn named(name: &str) -> Template {
+        Template::Name {
+            name: name.to_owned(),
+            storage: PLACE.1.to_owned(),
+        }
+    }
+
+    fn address() -> Template {
+        Template::Url {
+            url: "https://example.org/small.tar.zst".to_owned(),
+            algorithm: "sha256".to_owned(),
+            checksum: "ab".repeat(32),
+            storage: PLACE.1.to_owned(),
+            file: "small.tar.zst".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_storage_has_is_not_fetched() {
+        let scene = scene(host(&[
+            "debian-12-standard_12.2-1_amd64.tar.zst",
+            "small.tar.zst",
+        ]));
+        let found = scene
+            .run
+            .template(PLACE.0, &named("debian-12-standard"))
+            .await;
+        assert_eq!(
+            found.unwrap(),
+            "local:vztmpl/debian-12-standard_12.2-1_amd64.tar.zst"
+        );
+        let found = scene.run.template(PLACE.0, &address()).await;
+        assert_eq!(found.unwrap(), "local:vztmpl/small.tar.zst");
+    }
+
+    #[tokio::test]
+    async fn what_the_catalogue_has_is_fetched_once_and_its_task_awaited() {
+        let mut host = host(&[]);
+        host.expect_catalogue()
+            .times(1)
+            .returning(|_| Ok(vec!["debian-12-standard_12.7-1_amd64.tar.zst".to_owned()]));
+        host.expect_fetch().times(1).returning(|_, storage, what| {
+            assert_eq!(storage, "local");
+            assert!(matches!(what, Fetch::Appliance { .. }));
+            Ok(TaskId("UPID:fetch".to_owned()))
+        });
+        host.expect_finish()
+            .times(1)
+            .returning(|_, _| Ok(TaskEnd::Ok));
+        let scene = scene(host);
+        for _ in 0..2 {
+            let found = scene
+                .run
+                .template(PLACE.0, &named("debian-12-standard"))
+                .await;
+            assert_eq!(
+                found.unwrap(),
+                "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_checksum_that_does_not_fit_ends_it_before_anything_is_created() {
+        let mut host = host(&[]);
+        host.expect_fetch().times(1).returning(|_, _, what| {
+            assert!(matches!(what, Fetch::Url { .. }));
+            Ok(TaskId("UPID:fetch".to_owned()))
+        });
+        host.expect_finish().returning(|_, _| {
+            let words = "checksum mismatch: got 'cd' != expect 'ab'";
+            Err(host::Error::new(host::Kind::TaskFailed, words))
+        });
+        host.expect_act().never();
+        let error = scene(host)
+            .run
+            .template(PLACE.0, &address())
+            .await
+            .unwrap_err();
+        insta::assert_snapshot!(error, @"fetching the template `small.tar.zst` to `local`");
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("checksum mismatch"), "{cause}");
+        insta::assert_snapshot!(error.hint().unwrap(), @"compare the checksum in TEMPLATE with what the publisher gives; nothing was created");
+    }
+
+    #[tokio::test]
+    async fn what_exists_is_listed_when_the_wanted_one_does_not() {
+        let mut host = host(&["alpine-3.20-default.tar.xz"]);
+        host.expect_catalogue().returning(|_| {
+            let names = [
+                "alpine-3.20-default.tar.xz",
+                "debian-11-standard_11.7-1_arm64.tar.zst",
+                "debian-12-standard_12.7-1_amd64.tar.zst",
+            ];
+            Ok(names.map(str::to_owned).to_vec())
+        });
+        let error = scene(host)
+            .run
+            .template(PLACE.0, &named("debian-12-riscv"))
+            .await;
+        insta::assert_snapshot!(error.unwrap_err(), @"there is no template `debian-12-riscv` on `local` of node `pve1`; there are: local:vztmpl/alpine-3.20-default.tar.xz; the catalogue has: debian-12-standard_12.7-1_amd64.tar.zst, debian-11-standard_11.7-1_arm64.tar.zst, alpine-3.20-default.tar.xz");
     }
 
     #[test]

@@ -39,8 +39,9 @@ use crate::{
 const SSH_FAILED: i32 = 255;
 /// How long one attempt to connect may take.
 const CONNECT_SECS: u64 = 5;
-/// First pause between two attempts, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// First pause between two attempts, and the longest: a guest boots in about a second, and half of
+/// that should not be lost by looking late.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_millis(200));
 /// So many refusals of the key in a row are an answer: a guest that boots may refuse once or twice.
 const REFUSALS: u32 = 4;
 

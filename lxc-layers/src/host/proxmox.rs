@@ -73,9 +73,14 @@ async fn until_it_ends(task: &Task, limit: Duration) -> Duration {
         if !runs || left.is_zero() {
             return left;
         }
-        let pause = (began.elapsed() / 16).clamp(LOOKS.0, LOOKS.1);
-        wait::pause(pause.min(left)).await;
+        wait::pause(next_look(began.elapsed()).min(left)).await;
     }
+}
+
+/// How long to wait before the next look at a task that has run for so long.
+#[must_use]
+pub fn next_look(ran: Duration) -> Duration {
+    (ran / 16).clamp(LOOKS.0, LOOKS.1)
 }
 
 /// The path of a node; its name is checked first, so that it cannot reach beyond its place.
@@ -289,13 +294,14 @@ impl Host for ProxmoxHost {
             .0
             .parse()
             .map_err(|error| Error::new(Kind::Refused, error))?;
-        let task = self.client.task(upid);
+        let task = self.client.task(upid.clone());
         let left = until_it_ends(&task, limit).await;
         match task.wait(left).await {
             Ok(TaskOutcome::Warnings(_, lines)) => Ok(TaskEnd::Warnings(lines)),
             Ok(_) => Ok(TaskEnd::Ok),
             Err(error) if error.kind() == ErrorKind::TimedOut => {
-                Err(Error::new(Kind::Overdue, error))
+                let words = format!("the task {upid} still runs after {limit:?}, and goes on");
+                Err(Error::new(Kind::Overdue, words))
             }
             Err(error) => Err(wrap(error)),
         }
@@ -454,6 +460,9 @@ fn wrap(error: ApiError) -> Error {
         ErrorKind::Unauthorized | ErrorKind::SecondFactor => Kind::Unauthorized,
         ErrorKind::NotRunning | ErrorKind::AlreadyRunning => Kind::AlreadySo,
         ErrorKind::Untrusted => Kind::Untrusted,
+        _ if is_full(&error.to_string()) => Kind::Full,
+        // Two started it at the same time, and one of their tasks came late.
+        ErrorKind::TaskFailed if error.to_string().ends_with("already running") => Kind::AlreadySo,
         ErrorKind::TaskFailed if is_lock(&error.to_string()) => Kind::Busy,
         ErrorKind::TaskFailed => Kind::TaskFailed,
         _ if is_same_size(&error.to_string()) => Kind::AlreadySo,
@@ -471,6 +480,18 @@ fn wrap(error: ApiError) -> Error {
 /// `PVE::Tools::lock_file` say it.
 fn is_lock(message: &str) -> bool {
     message.contains("got timeout") || message.contains(" is locked (")
+}
+
+/// Whether a storage has no room left, as the tools below Proxmox VE's storages say it.
+fn is_full(message: &str) -> bool {
+    let signs = [
+        "not enough free space",
+        "insufficient free space",
+        "out of space",
+        "No space left on device",
+        "Disk quota exceeded",
+    ];
+    signs.iter().any(|sign| message.contains(sign))
 }
 
 /// Whether a resize found nothing to do, as `PVE::API2::LXC` says it.

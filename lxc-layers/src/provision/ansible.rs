@@ -36,7 +36,10 @@ impl Ansible {
             .arg(bench.join("inventory.yml"))
             .arg("--extra-vars")
             .arg(format!("@{}", bench.join("variables.json").display()))
-            .args((mode == Mode::Check).then_some("--check"))
+            .args(match mode {
+                Mode::Check => &["--check", "--diff"][..],
+                Mode::Apply => &[],
+            })
             .arg(self.playbook.as_str())
             .directory(job.folder())
             .limit(job.step.within)

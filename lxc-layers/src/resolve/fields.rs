@@ -3,6 +3,7 @@
 use crate::diagnostic::{Diagnostic, Located, Span};
 use crate::resolve::interpolate::Scope;
 use crate::resolve::{Explained, Origin};
+use crate::spec::keys::Scope as KeyScope;
 use crate::spec::{ContainerSpec, Entry, Fleet, Key};
 
 /// Why a text cannot be a value of its key: the parts of a diagnostic that lacks its place.
@@ -131,10 +132,16 @@ impl<'a> Fields<'a> {
             self.problems.push(
                 Diagnostic::error("empty-value", item.span, message)
                     .expected(format!("expected {}", key.row().grammar))
-                    .help(format!(
-                        "give it a value, or remove the line: the default is {}",
-                        key.row().default
-                    )),
+                    .help(match (key.row().default, key.row().scope) {
+                        ("required", KeyScope::Fleet) => {
+                            "give it a value, or remove the line where `[defaults]` has one"
+                                .to_owned()
+                        }
+                        ("required", KeyScope::Container) => "give it a value".to_owned(),
+                        (default, _) => {
+                            format!("give it a value, or remove the line: the default is {default}")
+                        }
+                    }),
             );
             return None;
         }
@@ -179,10 +186,15 @@ impl<'a> Fields<'a> {
         let (message, help) = match wrong.help.as_str() {
             "" => (
                 format!("{} of `{}`", wrong.message, row.name),
-                format!(
-                    "`{}` takes {}; without it: {}",
-                    row.name, row.grammar, row.default
-                ),
+                match row.default {
+                    "required" => format!("`{}` takes {}, and is required", row.name, row.grammar),
+                    default => {
+                        format!(
+                            "`{}` takes {}; without it: {default}",
+                            row.name, row.grammar
+                        )
+                    }
+                },
             ),
             help => (wrong.message, help.to_owned()),
         };

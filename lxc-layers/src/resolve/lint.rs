@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::MountSource;
 use super::draft::Draft;
 use crate::diagnostic::{Diagnostic, Located, Span};
-use crate::spec::Fleet;
+use crate::spec::{Fleet, Key};
 
 /// Compares the containers with each other and with the fleet.
 pub(super) fn lint(drafts: &[Draft], fleet: &Fleet, problems: &mut Vec<Diagnostic>) {
@@ -12,6 +13,7 @@ pub(super) fn lint(drafts: &[Draft], fleet: &Fleet, problems: &mut Vec<Diagnosti
     ids(drafts, fleet, problems);
     hostnames(drafts, problems);
     addresses(drafts, fleet, problems);
+    reserved_for_root(drafts, problems);
     if let (Some(subnet), Some(gateway)) = (&fleet.network.subnet, &fleet.network.gateway)
         && !subnet.value.holds(gateway.value)
     {
@@ -24,6 +26,43 @@ pub(super) fn lint(drafts: &[Draft], fleet: &Fleet, problems: &mut Vec<Diagnosti
                 .related(subnet.span.clone(), "the subnet")
                 .help("write a gateway of this subnet"),
         );
+    }
+}
+
+/// Warns of what no token may write: tokens are the only access that this program has, and a guest
+/// that root gave it by hand is all the same one that a fleet may describe.
+fn reserved_for_root(drafts: &[Draft], problems: &mut Vec<Diagnostic>) {
+    for draft in drafts {
+        let container = &draft.container;
+        let mut warn = |keys: &[Key], what: String, instead: &str| {
+            let mut places = keys.iter().filter_map(|key| container.place(*key));
+            let place = places.next().unwrap_or(&draft.file).clone();
+            let message = format!("{what} is reserved for root@pam itself");
+            problems.push(
+                Diagnostic::warning("root-only", place, message)
+                    .expected("no token may write this")
+                    .help(format!(
+                        "{instead}; or have root@pam make this one change by hand, which the plan then accepts"
+                    )),
+            );
+        };
+        for mount in &container.mounts {
+            if let MountSource::Bind { path } = &mount.source {
+                let what = format!("mounting the node's folder `{path}`");
+                let instead = "mount a volume instead: `STORAGE:SIZE:/TARGET`";
+                warn(&[Key::Mount], what, instead);
+            }
+        }
+        for device in &container.devices {
+            let what = format!("passing `{}` through", device.path);
+            warn(&[Key::Device, Key::Mount], what, "leave the device away");
+        }
+        let features = container.features.keys().map(String::as_str);
+        let others: Vec<&str> = features.filter(|name| *name != "nesting").collect();
+        if !others.is_empty() {
+            let what = format!("the feature `{}`", others.join("`, `"));
+            warn(&[Key::Features], what, "keep to `nesting`");
+        }
     }
 }
 

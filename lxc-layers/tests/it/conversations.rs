@@ -1,8 +1,5 @@
 //! Apply against a simulated node: order, resuming, refusals, faults, and how little is asked.
 
-use std::sync::atomic::Ordering;
-
-use futures_util::{StreamExt as _, stream};
 use lxc_layers::{
     diagnostic::Style,
     event::{Event, Layer},
@@ -11,7 +8,7 @@ use lxc_layers::{
     plan::Marker,
     resolve::Desired,
 };
-use testkit::pve::{Fault, FaultKind, Phase, Timing};
+use testkit::pve::{Fault, FaultKind, Phase};
 
 use crate::{
     fleets::{desired, tree},
@@ -19,7 +16,7 @@ use crate::{
 };
 
 /// Three containers, one of which waits for another.
-fn three() -> Desired {
+pub(crate) fn three() -> Desired {
     let tree = tree(&[
         ("containers/db/config.env", "ID=111\n"),
         (
@@ -257,82 +254,6 @@ async fn a_lock_that_goes_is_waited_for() {
     assert!(report.is_success(), "{report:#?}");
 }
 
-/// How many of these conversations are held at the same time.
-const AT_ONCE: usize = 8;
-
-/// Every call of a three-container apply is broken once, before or after it was carried out.
-async fn every_call_broken(phase: Phase) {
-    let desired = three();
-    let clean = World::new().await;
-    clean.apply(&desired).await.unwrap();
-    let calls = clean.asked().len();
-    assert!(calls > 30, "{calls}");
-    let broken = (1..=calls as u64).map(|nth| call_broken(&desired, nth, phase));
-    stream::iter(broken)
-        .buffer_unordered(AT_ONCE)
-        .collect::<()>()
-        .await;
-}
-
-async fn call_broken(desired: &Desired, nth: u64, phase: Phase) {
-    let world = World::new().await;
-    world.fault(Fault {
-        nth: Some(nth),
-        phase,
-        ..fault(None, None, FaultKind::Reset)
-    });
-    // It may fail: what counts is that the next run reaches the goal.
-    drop(world.apply(desired).await);
-    world.forgive();
-    let report = world.apply(desired).await.unwrap();
-    assert!(report.is_success(), "call {nth} {phase:?}: {report:#?}");
-    let plan = world.plan(desired).await;
-    assert!(
-        plan.is_empty(),
-        "call {nth} {phase:?}: {}",
-        plan.to_text(Style::Plain)
-    );
-    let creates = world.creates().await;
-    assert_eq!(creates, 3, "call {nth} {phase:?}: {:?}", world.asked());
-}
-
-#[tokio::test]
-async fn every_call_may_be_lost_before_it_arrives() {
-    every_call_broken(Phase::Before).await;
-}
-
-#[tokio::test]
-async fn every_answer_may_be_lost_on_its_way_back() {
-    every_call_broken(Phase::After).await;
-}
-
-#[tokio::test]
-async fn a_hundred_containers_are_planned_in_a_hundred_and_ten_requests() {
-    let mut world = World::new().await;
-    world.parallel = 8;
-    let texts: Vec<(String, String)> = (0..100)
-        .map(|number| {
-            (
-                format!("containers/c{number}/config.env"),
-                format!("ID={}\n", 100 + number),
-            )
-        })
-        .collect();
-    let texts: Vec<(&str, &str)> = texts
-        .iter()
-        .map(|(path, text)| (path.as_str(), text.as_str()))
-        .collect();
-    let desired = desired(&tree(&texts));
-    let report = world.apply(&desired).await.unwrap();
-    assert!(report.is_success());
-    let most = world.inside.most_at_once.load(Ordering::SeqCst);
-    assert!(most <= 8, "{most} at once");
-    world.node.journal().clear();
-    assert!(world.plan(&desired).await.is_empty());
-    let asked = world.asked().len();
-    assert!(asked <= 110, "{asked} requests");
-}
-
 #[tokio::test]
 async fn a_retry_is_told() {
     let world = World::new().await;
@@ -346,31 +267,4 @@ async fn a_retry_is_told() {
     assert_eq!(world.creates().await, 3);
     let told = world.told.lock().unwrap();
     assert!(told.iter().any(|event| matches!(event, Event::Began(_))));
-}
-
-#[tokio::test]
-async fn many_containers_take_little_more_than_their_tasks() {
-    let mut world = World::new().await;
-    world.parallel = 8;
-    let texts: Vec<(String, String)> = (0..24)
-        .map(|number| {
-            (
-                format!("containers/c{number}/config.env"),
-                format!("ID={}\n", 100 + number),
-            )
-        })
-        .collect();
-    let texts: Vec<(&str, &str)> = texts
-        .iter()
-        .map(|(path, text)| (path.as_str(), text.as_str()))
-        .collect();
-    let desired = desired(&tree(&texts));
-    world.node.desk().world().set_timing(Timing::Millis(400));
-    let report = world.apply(&desired).await.unwrap();
-    assert!(report.is_success(), "{report:#?}");
-    // A create and a start each, eight at a time; on a machine that does nothing else it is a tenth
-    // more, and a test must not fail because the machine does.
-    let ideal = 24.0 * 2.0 * 0.4 / 8.0;
-    let ratio = report.seconds.0.as_secs_f64() / ideal;
-    assert!(ratio < 1.6, "{ratio}");
 }

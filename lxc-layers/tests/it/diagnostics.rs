@@ -134,6 +134,10 @@ fn what_is_attached() {
     );
     check_env("bad-feature", "ID=101\nFEATURES=nesting=yes,mount,docker\n");
     check_env(
+        "reserved-for-root",
+        "ID=101\nMOUNT=/srv/data:/data\nDEVICE=/dev/fuse\nFEATURES=nesting,keyctl\n",
+    );
+    check_env(
         "bad-nic",
         "ID=101\nNIC=vmbr1,vmbr1:10.1.0.5,vmbr1:dhcp:mtu=9000\n",
     );
@@ -245,6 +249,25 @@ fn the_fleet_itself() {
     check(
         "fleet-with-all-that-is-wrong",
         &tree(&[("fleet.toml", wrong)]),
+    );
+    let wide = FLEET.replace("10.0.0.0/24", "10.0.0.0/33");
+    check(
+        "subnet-that-cannot-be-read",
+        &tree(&[
+            ("fleet.toml", &wide),
+            ("containers/app/config.env", "ID=101\nIP=10.0.0.5\n"),
+            ("containers/web/config.env", "ID=102\n"),
+        ]),
+    );
+    check(
+        "defaults-that-cannot-be-read",
+        &tree(&[
+            (
+                "fleet.toml",
+                "id = \"fleet-0123456789\"\n[defaults]\ntemplate = debian\n",
+            ),
+            ("containers/web/config.env", "CORES=1\n"),
+        ]),
     );
     let pin = |lines: &str| tree(&[("fleet.toml", &format!("{FLEET}[program]\n{lines}"))]);
     check(

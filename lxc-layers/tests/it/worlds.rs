@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{
     node::{Node, NodeOptions},
-    pve::{Fault, FaultKind, Moment, Phase, Setup, Timing},
+    pve::{Fault, FaultKind, Moment, Phase, Request, Setup, Timing},
 };
 
 /// The host key that every guest of these worlds shows.
@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub(crate) node: Node,
     setup: Setup,
     client: OnceLock<Client>,
+    /// Where the node is asked, when not at its own address.
+    through: Option<String>,
     pub(crate) inside: Arc<Insides>,
     pub(crate) state: TempDir,
     pub(crate) told: Arc<Mutex<Vec<Event>>>,
@@ -61,7 +63,7 @@ pub(crate) struct World {
 
 /// A folder in memory where there is such a place: what is synced to disk before each effect takes
 /// most of the time of a simulated one.
-fn in_memory() -> TempDir {
+pub(crate) fn in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
@@ -124,6 +126,7 @@ impl World {
             node: Node::start(options).await.unwrap(),
             setup,
             client: OnceLock::new(),
+            through: None,
             inside: Arc::default(),
             state: in_memory(),
             told: Arc::default(),
@@ -134,6 +137,41 @@ impl World {
                 ..Limits::default()
             },
         }
+    }
+
+    /// The same world, asked through another address.
+    pub(crate) fn through(mut self, url: &str) -> Self {
+        self.through = Some(url.to_owned());
+        self
+    }
+
+    /// What the node itself says, asked past every network.
+    pub(crate) fn ask(&self, method: &str, path: &str, form: &str) -> Value {
+        let mut request = Request::new(method, &format!("/api2/json{path}"));
+        let token = format!("PVEAPIToken={}", self.setup.root_token());
+        let kind = "application/x-www-form-urlencoded".to_owned();
+        request.headers = vec![
+            ("Authorization".to_owned(), token),
+            ("Content-Type".to_owned(), kind),
+        ];
+        request.body = form.as_bytes().to_vec();
+        let reply = self.node.desk().ask(&request);
+        assert_eq!(reply.status, 200, "{method} {path}: {}", reply.reason);
+        let answer: Value = serde_json::from_slice(&reply.body).unwrap();
+        answer["data"].clone()
+    }
+
+    /// The volumes of all guests, by name.
+    pub(crate) fn volumes(&self) -> Vec<String> {
+        let rows = self.ask(
+            "GET",
+            "/nodes/pve/storage/local/content?content=rootdir",
+            "",
+        );
+        let name = |row: &Value| row["volid"].as_str().unwrap().to_owned();
+        let mut names: Vec<String> = rows.as_array().unwrap().iter().map(name).collect();
+        names.sort();
+        names
     }
 
     /// The node as root with a password sees it, who may do everything.
@@ -147,7 +185,8 @@ impl World {
     }
 
     fn new_client(&self) -> Client {
-        let client = Client::builder(self.node.url())
+        let url = self.through.as_deref().unwrap_or(self.node.url());
+        let client = Client::builder(url)
             .password("root@pam".parse().unwrap(), self.node.root_password())
             .tls(Tls::Pinned(self.node.fingerprint().parse().unwrap()))
             .retry(RetryPolicy {
@@ -201,22 +240,7 @@ impl World {
         plan: &Plan,
         layers: Layers,
     ) -> Result<Report, execute::Error> {
-        let door_inside = Arc::clone(&self.inside);
-        let tools_inside = Arc::clone(&self.inside);
-        let seams = Seams {
-            host,
-            door: Arc::new(move |target, _pinned, _redactor| {
-                Arc::new(Sketch {
-                    name: target.name,
-                    inside: Arc::clone(&door_inside),
-                })
-            }),
-            tools: Arc::new(move |_tool| {
-                Box::new(Pretender {
-                    inside: Arc::clone(&tools_inside),
-                })
-            }),
-        };
+        let seams = seams(host, &self.inside);
         let told = Arc::clone(&self.told);
         let events = Events::to(move |event| told.lock().unwrap().push(event));
         execute::execute(seams, desired, plan, self.settings(layers), events).await
@@ -224,18 +248,9 @@ impl World {
 
     pub(crate) fn settings(&self, layers: Layers) -> Settings {
         Settings {
-            root: self.state.path().to_owned(),
-            state: self.state.path().join(".proxmox-ci"),
-            key: Some(OperatorKey {
-                path: "/nonexistent/key".into(),
-                public: HOST_KEY.to_owned(),
-            }),
-            layers,
             parallel: NonZeroUsize::new(self.parallel).unwrap(),
-            inside: Inside::Enter,
             limits: self.limits,
-            provenance: Provenance::default(),
-            redactor: Redactor::default(),
+            ..settings(self.state.path(), layers)
         }
     }
 
@@ -271,6 +286,44 @@ impl World {
 
     pub(crate) fn state(&self) -> &Path {
         self.state.path()
+    }
+}
+
+/// A hypervisor, and guests that take everything for done.
+pub(crate) fn seams(host: Arc<dyn Host>, inside: &Arc<Insides>) -> Seams {
+    let door_inside = Arc::clone(inside);
+    let tools_inside = Arc::clone(inside);
+    Seams {
+        host,
+        door: Arc::new(move |target, _pinned, _redactor| {
+            Arc::new(Sketch {
+                name: target.name,
+                inside: Arc::clone(&door_inside),
+            })
+        }),
+        tools: Arc::new(move |_tool| {
+            Box::new(Pretender {
+                inside: Arc::clone(&tools_inside),
+            })
+        }),
+    }
+}
+
+/// Settings of a run whose fleet and state are in `root`.
+pub(crate) fn settings(root: &Path, layers: Layers) -> Settings {
+    Settings {
+        root: root.to_owned(),
+        state: root.join(".proxmox-ci"),
+        key: Some(OperatorKey {
+            path: "/nonexistent/key".into(),
+            public: HOST_KEY.to_owned(),
+        }),
+        layers,
+        parallel: NonZeroUsize::MIN,
+        inside: Inside::Enter,
+        limits: Limits::default(),
+        provenance: Provenance::default(),
+        redactor: Redactor::default(),
     }
 }
 

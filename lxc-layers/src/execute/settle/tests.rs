@@ -1,85 +1,15 @@
 //! Effects against a host that loses answers, holds locks and ends tasks badly.
 
-use std::{
-    collections::BTreeMap,
-    num::NonZeroUsize,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::collections::BTreeMap;
 
 use mockall::predicate::always;
 
 use super::*;
 use crate::{
-    event::Events,
-    execute::{Inside, Layers, Limits, Seams, Settings},
+    execute::scene::scene,
     host::{MockHost, TaskId},
-    ledger::{Journal, journal::unfinished},
     plan::{GuestConfig, Marker},
-    resolve::Desired,
 };
-
-struct Scene {
-    run: Run,
-    state: tempfile::TempDir,
-    told: Arc<Mutex<Vec<Event>>>,
-}
-
-fn scene(host: MockHost) -> Scene {
-    let state = tempfile::tempdir().unwrap();
-    let told: Arc<Mutex<Vec<Event>>> = Arc::default();
-    let listener = Arc::clone(&told);
-    let events = Events::to(move |event| listener.lock().unwrap().push(event));
-    let settings = Settings {
-        root: state.path().to_owned(),
-        state: state.path().to_owned(),
-        key: None,
-        layers: Layers::All,
-        parallel: NonZeroUsize::MIN,
-        inside: Inside::Enter,
-        limits: Limits {
-            busy: Duration::from_secs(2),
-            ..Limits::default()
-        },
-        provenance: crate::ledger::Provenance::default(),
-        redactor: crate::redact::Redactor::default(),
-    };
-    let desired = Desired {
-        fleet: "fleet-0001".parse().unwrap(),
-        policies: crate::spec::Policies::default(),
-        program: None,
-        containers: Vec::new(),
-    };
-    let run = Run::begin(
-        Seams::real(Arc::new(host)),
-        &desired,
-        "apply",
-        settings,
-        events,
-    );
-    Scene {
-        run: run.unwrap(),
-        state,
-        told,
-    }
-}
-
-impl Scene {
-    async fn cause(&self, act: &Act) -> Result<(), Error> {
-        let name = "web".parse().unwrap();
-        let place = Place::new("pve1", 101.try_into().unwrap());
-        let subject = Subject {
-            name: &name,
-            place: &place,
-            layer: Layer::Default,
-        };
-        self.run.cause(subject, act).await
-    }
-
-    fn unfinished(&self) -> usize {
-        unfinished(&Journal::read(self.state.path()).unwrap(), 101).len()
-    }
-}
 
 fn error(kind: Kind) -> host::Error {
     host::Error::new(kind, "the wire broke")

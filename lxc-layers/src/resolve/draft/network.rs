@@ -84,7 +84,9 @@ fn first_address(
     let subnet = fleet.network.subnet.as_ref().map(|subnet| subnet.value);
     if fields.cell(Key::Ip).is_some() {
         let written = fields.maybe(Key::Ip, |text| {
-            values::address(text, subnet.map(|subnet| subnet.prefix))
+            let prefix = subnet.map(|subnet| subnet.prefix);
+            // With a subnet that cannot be read, nobody knows the prefix, and that is told already.
+            values::address(text, prefix.or(fleet.network.subnet_unread.then_some(32)))
         })?;
         return match written.value {
             Address::Static { address, prefix } => {
@@ -99,6 +101,9 @@ fn first_address(
     fields.maybe(Key::Ip, |_| Ok(()));
     let id = id?;
     let Some(subnet) = subnet else {
+        if fleet.network.subnet_unread {
+            return None;
+        }
         fields.problems.push(
             Diagnostic::error(
                 "missing-key",

@@ -122,11 +122,15 @@ impl<'a> Reader<'_, 'a> {
                 self.problems.push(unknown_key(&key, &known));
                 continue;
             }
+            self.fleet.network.subnet_unread |= key.value == "subnet";
             let Some(written) = self.take(self.document.string(value)) else {
                 continue;
             };
             match key.value.as_str() {
-                "subnet" => self.fleet.network.subnet = self.read(written, subnet),
+                "subnet" => {
+                    self.fleet.network.subnet = self.read(written, subnet);
+                    self.fleet.network.subnet_unread = self.fleet.network.subnet.is_none();
+                }
                 "gateway" => self.fleet.network.gateway = self.read(written, gateway),
                 _ => self.fleet.network.vmids = self.read(written, vmids),
             }
