@@ -58,6 +58,7 @@ plan
 step apply "${containers[*]}, all three layers" apply
 prove created_through_api created_through_api
 prove layers_in_order layers_in_order
+[ ${#containers[@]} -eq 1 ] || prove dependencies_in_order dependencies_in_order
 prove http_answers answers "${containers[@]}"
 keep_answers "${containers[@]}"
 

@@ -165,6 +165,28 @@ sys.exit(0 if order else "nothing was journalled")
 PYTHON
 }
 
+# Nobody was begun before those it comes after had passed their last gate.
+dependencies_in_order() {
+  without_guest dependencies_in_order && return 0
+  plan --json >"$stage_out/plan.json"
+  python3 - "$stage_out/plan.json" "$fleet/.proxmox-ci/journal.jsonl" <<'PYTHON'
+import json, sys
+
+plan, journal = json.load(open(sys.argv[1])), [json.loads(line) for line in open(sys.argv[2])]
+begun, stood = {}, {}
+for number, record in enumerate(journal):
+    if record["event"] == "intend":
+        begun.setdefault(record["container"], number)
+    elif record["event"] == "gate" and record["layer"] == "container-configuration":
+        stood.setdefault(record["container"], number)
+pairs = [(before, it["name"]) for it in plan["containers"] for before in it["after"]]
+for before, name in pairs:
+    if not stood.get(before, len(journal)) < begun.get(name, -1):
+        sys.exit(f"{name} was begun before {before} stood")
+sys.exit(0 if pairs else "nobody comes after anybody")
+PYTHON
+}
+
 http_answers() { # container, text, [port]
   local page
   page=$(curl -fsS --max-time 10 "http://$(address "$1"):${3:-80}/") && [[ $page == *"$2"* ]]

@@ -16,7 +16,16 @@ const POINTS: [usize; 24] = [
 async fn end_state(scene: &Scene) -> Vec<String> {
     let status = scene.run(&["status", "--json"]).await;
     let lines: Vec<Value> = serde_json::from_slice(&status.stdout).unwrap();
-    lines.iter().map(ToString::to_string).collect()
+    let mut state: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    state.extend(scene.volumes());
+    for vmid in [111, 112] {
+        let mut config = scene.ask("GET", &format!("/nodes/pve/lxc/{vmid}/config"), "");
+        let fields = config.as_object_mut().unwrap();
+        // The one is random, the other follows from it.
+        fields.retain(|field, _| field != "net0" && field != "digest");
+        state.push(config.to_string());
+    }
+    state
 }
 
 /// How often the node made a guest, by the journal of what it was asked.
@@ -83,7 +92,9 @@ async fn a_run_that_was_killed_anywhere_is_continued_to_the_same_end() {
             scene.journal().len() > 28,
             "the points are spread over the whole run"
         );
-        end_state(&scene).await
+        let state = end_state(&scene).await;
+        assert_eq!(scene.volumes().len(), 2, "{state:#?}");
+        state
     };
     for points in POINTS.chunks(4) {
         let mut runs = JoinSet::new();

@@ -4,6 +4,7 @@
 mod bootstrap;
 mod control_plane;
 mod help;
+mod disk;
 mod kills;
 mod layers;
 mod local;

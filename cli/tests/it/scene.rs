@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testkit::{
     node::{Node, NodeOptions},
-    pve::{Setup, Timing},
+    pve::{Request, Setup, Timing},
 };
 
 use crate::support::proxmox_ci;
@@ -94,9 +94,15 @@ impl Scene {
 
     /// The program on this fleet.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = proxmox_ci(args);
+        self.prepare(&mut command);
+        command
+    }
+
+    /// Gives a program the fleet, its guests and the stand-ins.
+    fn prepare(&self, command: &mut Command) {
         let stand_ins = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/stand-ins");
         let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", stand_ins.display());
-        let mut command = proxmox_ci(args);
         command
             .env("PATH", path)
             .env("GUESTS", self.guests())
@@ -104,7 +110,56 @@ impl Scene {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+    }
+
+    /// The program on this fleet, started by another program.
+    pub(crate) fn within(&self, outer: &[&str], args: &[&str]) -> Command {
+        let mut command = crate::support::program(outer[0]);
         command
+            .args(&outer[1..])
+            .arg(env!("CARGO_BIN_EXE_proxmox-ci"));
+        command.args(args);
+        self.prepare(&mut command);
+        command
+    }
+
+    /// What the node itself says, asked past every network.
+    pub(crate) fn ask(&self, method: &str, path: &str, form: &str) -> Value {
+        let mut request = Request::new(method, &format!("/api2/json{path}"));
+        let token = format!("PVEAPIToken={}", self.node.root_token());
+        let kind = "application/x-www-form-urlencoded".to_owned();
+        request.headers = vec![
+            ("Authorization".to_owned(), token),
+            ("Content-Type".to_owned(), kind),
+        ];
+        request.body = form.as_bytes().to_vec();
+        let reply = self.node.desk().ask(&request);
+        assert_eq!(reply.status, 200, "{method} {path}: {}", reply.reason);
+        let answer: Value = serde_json::from_slice(&reply.body).unwrap();
+        answer["data"].clone()
+    }
+
+    /// The volumes of all guests, by name.
+    pub(crate) fn volumes(&self) -> Vec<String> {
+        let rows = self.ask(
+            "GET",
+            "/nodes/pve/storage/local/content?content=rootdir",
+            "",
+        );
+        let name = |row: &Value| row["volid"].as_str().unwrap().to_owned();
+        let mut names: Vec<String> = rows.as_array().unwrap().iter().map(name).collect();
+        names.sort();
+        names
+    }
+
+    /// A token whose time is over, as its file holds it.
+    pub(crate) fn expired_token(&self) -> String {
+        let made = self.ask(
+            "POST",
+            "/access/users/root@pam/token/old",
+            "expire=1&privsep=0",
+        );
+        format!("root@pam!old={}\n", made["value"].as_str().unwrap())
     }
 
     /// The program on another checkout of this fleet, as on another machine.

@@ -3,14 +3,20 @@
 use std::process::{Command, Output};
 
 /// The program with these arguments, without anything of our own environment.
+pub(crate) fn proxmox_ci(args: &[&str]) -> Command {
+    let mut command = program(env!("CARGO_BIN_EXE_proxmox-ci"));
+    command.args(args);
+    command
+}
+
+/// A program without anything of our own environment.
 #[expect(
     clippy::disallowed_methods,
     reason = "the tests of the program start the program"
 )]
-pub(crate) fn proxmox_ci(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_proxmox-ci"));
+pub(crate) fn program(name: &str) -> Command {
+    let mut command = Command::new(name);
     command
-        .args(args)
         .env_clear()
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("LC_ALL", "C.UTF-8")
