@@ -3,8 +3,8 @@
 
 mod bootstrap;
 mod control_plane;
-mod help;
 mod disk;
+mod help;
 mod kills;
 mod layers;
 mod local;
