@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod base64_of;
+mod gitea;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -229,17 +230,82 @@ async fn a_dry_run_names_every_call_and_writes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_differs_from_what_is_committed_is_not_imported() {
     let world = World::new().await;
-    world.write(
-        "config.env",
-        "ID=100\nHOSTNAME=control\nIP=127.0.0.9\n",
-        0o644,
-    );
-    world.write("notes.txt", "not committed\n", 0o644);
-    let refused = world.bootstrap(&[]).await;
+    world.write("config/motd", "not committed\n", 0o644);
+    let refused = world.bootstrap(&["--quiet"]).await;
     let said = text(&refused.stderr);
-    assert_ne!(refused.status.code(), Some(0));
-    assert!(said.contains("commit") || said.contains("IP"), "{said}");
+    assert_eq!(refused.status.code(), Some(4), "{said}");
+    assert!(said.contains("not committed: config/motd"), "{said}");
     assert_eq!(world.writes(), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_git_tracks_stops_it_before_anything_is_asked() {
+    let world = World::new().await;
+    let track =
+        "git add -f secrets.local.env && git -c user.name=a -c user.email=a@b commit -qm oops";
+    run("sh", &["-c".to_owned(), track.to_owned()], &world.fleet());
+    let refused = world.bootstrap(&["--quiet"]).await;
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(65), "{said}");
+    assert!(said.contains("git tracks `secrets.local.env`"), "{said}");
+    assert!(!said.contains(CANARY));
+    assert_eq!(world.node.journal().exchanges().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_for_a_newer_system_names_both_systems() {
+    let world = World::new().await;
+    let program = world.folder.path().join("program");
+    let words = "#!/bin/sh\necho \"x: /lib/libc.so.6: version 'GLIBC_9.9' not found (required by x)\" >&2\nexit 1\n";
+    fs::write(program, words).unwrap();
+    let refused = world.bootstrap(&["--quiet"]).await;
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(3), "{said}");
+    assert!(said.contains("needs glibc 9.9"), "{said}");
+    assert_eq!(
+        said.matches("glibc 2.").count(),
+        2,
+        "here and there: {said}"
+    );
+    let installed = world.root().join("usr/local/bin/proxmox-ci");
+    assert!(!installed.exists(), "it is put beside, and stays there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_build_that_the_fleet_pins_stays() {
+    let world = World::new().await;
+    succeeded(&world.bootstrap(&["--quiet"]).await);
+    let installed = world.root().join("usr/local/bin/proxmox-ci");
+    let another = fs::read_to_string(&installed).unwrap() + "# another build\n";
+    fs::write(installed.with_extension("next"), &another).unwrap();
+    fs::set_permissions(
+        installed.with_extension("next"),
+        fs::Permissions::from_mode(0o755),
+    )
+    .unwrap();
+    fs::rename(installed.with_extension("next"), &installed).unwrap();
+    let sum = run(
+        "sha256sum",
+        &[installed.display().to_string()],
+        Path::new("/"),
+    );
+    let sum = text(&sum.stdout)
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .to_owned();
+    let fleet = fs::read_to_string(world.fleet().join("fleet.toml")).unwrap();
+    let pin = format!("{fleet}\n[program]\nversion = \"0.0.0\"\nsha256 = \"{sum}\"\n");
+    world.write("fleet.toml", &pin, 0o644);
+    commit(&world.fleet());
+    succeeded(&world.bootstrap(&["--quiet"]).await);
+    assert_eq!(fs::read_to_string(&installed).unwrap(), another);
+    let again = world.bootstrap(&["--quiet"]).await;
+    assert!(
+        text(&again.stdout).contains("nothing to do"),
+        "{}",
+        text(&again.stdout)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -326,3 +326,6 @@ impl Runner<'_> {
         Ok(Ended::Would { why })
     }
 }
+
+#[cfg(test)]
+mod tests;
