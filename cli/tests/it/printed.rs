@@ -248,7 +248,11 @@ fn a_new_fleet_is_told_with_what_to_type_next() {
             .output()
             .unwrap()
     };
-    assert_snapshot!("init", told(&init()));
+    // Which files there are is told by another test: each explains itself.
+    let is_file = |line: &&str| line.starts_with("  ") && !line.starts_with("  proxmox-ci");
+    let first = told(&init());
+    let words: Vec<&str> = first.lines().filter(|line| !is_file(line)).collect();
+    assert_snapshot!("init", words.join("\n"));
     assert_snapshot!("init-again", told(&init()));
 }
 
