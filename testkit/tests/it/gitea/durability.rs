@@ -23,7 +23,8 @@ const ROUNDS: u64 = 100;
 const ORDER: &str = "serve-until-killed";
 
 /// Every branch that is pushed starts a run; commits by the API do not.
-const WORKFLOW: &str = "on: {push: {branches: ['b*']}}\njobs: {a: {runs-on: load, steps: [{run: 'true'}]}}\n";
+const WORKFLOW: &str =
+    "on: {push: {branches: ['b*']}}\njobs: {a: {runs-on: load, steps: [{run: 'true'}]}}\n";
 
 /// What the forge has acknowledged.
 #[derive(Default)]
@@ -164,11 +165,14 @@ async fn rpc(ready: &Ready, worker: Option<&Worker>, name: &str, body: &Value) -
 /// Protobuf's JSON writes 64-bit numbers as texts, and leaves zeros out.
 fn number(value: &Value) -> i64 {
     let text = value.as_str().map(str::to_owned);
-    text.unwrap_or_else(|| value.to_string()).parse().unwrap_or_default()
+    text.unwrap_or_else(|| value.to_string())
+        .parse()
+        .unwrap_or_default()
 }
 
 async fn registered(ready: &Ready) -> Worker {
-    let body = json!({ "name": "w", "token": ready.runner_token, "labels": ["load"], "version": "1" });
+    let body =
+        json!({ "name": "w", "token": ready.runner_token, "labels": ["load"], "version": "1" });
     let answer = rpc(ready, None, "Register", &body).await.unwrap();
     let text = |name: &str| answer["runner"][name].as_str().unwrap().to_owned();
     Worker {
@@ -272,12 +276,29 @@ async fn check(folder: &Path, promised: &Promised) {
     forge.gitea().read(|world, git| {
         for (task, stored) in &promised.logs {
             let chunks = world.actions.logs.of(*task);
-            let lines: Vec<&str> = chunks.flat_map(|(_, chunk)| &chunk.lines).map(|line| line.text.as_str()).collect();
-            assert!(i64::try_from(lines.len()).unwrap() >= *stored, "{stored} lines were acknowledged");
-            assert!(lines.iter().enumerate().all(|(at, line)| line.ends_with(&format!("line {at}"))), "once and in order");
+            let lines: Vec<&str> = chunks
+                .flat_map(|(_, chunk)| &chunk.lines)
+                .map(|line| line.text.as_str())
+                .collect();
+            assert!(
+                i64::try_from(lines.len()).unwrap() >= *stored,
+                "{stored} lines were acknowledged"
+            );
+            assert!(
+                lines
+                    .iter()
+                    .enumerate()
+                    .all(|(at, line)| line.ends_with(&format!("line {at}"))),
+                "once and in order"
+            );
         }
         // Whether its push was answered or not: what has moved has its run.
-        let ran: HashSet<&str> = world.actions.runs.iter().map(|(_, run)| run.head_sha.as_str()).collect();
+        let ran: HashSet<&str> = world
+            .actions
+            .runs
+            .iter()
+            .map(|(_, run)| run.head_sha.as_str())
+            .collect();
         for (_, references) in world.references.iter() {
             for (branch, commit) in references.below("refs/heads/b") {
                 assert!(ran.contains(commit), "b{branch} has moved and has no run");
@@ -306,7 +327,10 @@ fn base64(text: &str) -> String {
 fn first_clone(folder: &Path, ready: &Ready) {
     let host = ready.url.trim_start_matches("http://");
     let address = format!("http://root1:{}@{host}/root1/r.git", ready.root_token);
-    let cloned = git(folder, &["clone".into(), "-q".into(), address, "work".into()]);
+    let cloned = git(
+        folder,
+        &["clone".into(), "-q".into(), address, "work".into()],
+    );
     assert!(cloned.status.success());
 }
 
@@ -368,7 +392,11 @@ async fn nothing_acknowledged_is_lost_when_a_forge_is_killed() {
             tokio::task::spawn_blocking(move || push_load(&folder, &ready, round, &fresh))
         };
         let writing = {
-            let (ready, fresh, worker) = (ready.clone(), std::sync::Arc::clone(&fresh), worker.clone().unwrap());
+            let (ready, fresh, worker) = (
+                ready.clone(),
+                std::sync::Arc::clone(&fresh),
+                worker.clone().unwrap(),
+            );
             tokio::spawn(async move { log_load(&ready, worker, &fresh).await })
         };
         let asking = {
