@@ -3,8 +3,9 @@
 //!
 //! ```text
 //! cargo build --release -p cli
-//! cargo bench -p selfhost --bench runner -- target/release/proxmox-ci
+//! cargo bench --profile dev -p selfhost --bench runner -- target/release/proxmox-ci
 //! ```
+//! (Only what is measured must be optimised, not what measures.)
 //!
 //! It starts the program given as forge and as runner in a folder of its own, and measures through
 //! the API, as a user would. Figures of the real pair are those of Gitea 1.26.3 with its runner
