@@ -54,8 +54,6 @@ const CONTAINER: &str = "proxmox-ci.container";
 const MADE_OF: &str = "proxmox-ci.made-of";
 /// Label: whether systemd runs first.
 const SYSTEMD: &str = "proxmox-ci.systemd";
-/// Label: the host key of its ssh.
-const HOST_KEY: &str = "proxmox-ci.host-key";
 /// Label of an image: the image below it that was not there before.
 const BASE: &str = "proxmox-ci.base";
 /// Label of an image: the template it was imported from, by digest.

@@ -51,8 +51,9 @@ pub(super) fn fingerprint(files: &[Parcel], base: &str) -> String {
 }
 
 /// What a container is made of, beside its image: what cannot be changed once it is made.
-pub(super) fn made_of(image: &str, hostname: &str, ports: &[Publish]) -> String {
-    let mut text = format!("{image}\n{hostname}\n");
+pub(super) fn made_of(image: &str, hostname: &str, keys: [&str; 2], ports: &[Publish]) -> String {
+    let [ours, host] = keys;
+    let mut text = format!("{image}\n{hostname}\n{ours}\n{host}\n");
     for port in ports {
         // Writing into a text does not fail.
         let _ = writeln!(text, "{} {}", port.host, port.guest);

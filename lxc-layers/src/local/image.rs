@@ -17,6 +17,11 @@ use crate::{
 
 /// The Dockerfile of a fleet, relative to its root.
 const PATH: &str = "local/Dockerfile";
+/// Where our images are: a name without a place is one that Podman fetches.
+const HERE: &str = "localhost";
+/// What imported templates are called, their digest left out. It is no tag, which Podman ignores when
+/// it imports.
+pub(super) const IMPORTED: &str = "localhost/proxmox-ci-template-";
 /// How deep the folder of the Dockerfile may be.
 const DEPTH_MAX: usize = 16;
 
@@ -42,7 +47,7 @@ impl Trial<'_> {
         let files = files(&self.settings.root.join("local"))?;
         let base = self.base(&files).await?;
         let fingerprint = definition::fingerprint(&files, base.name.as_deref().unwrap_or_default());
-        let name = format!("{}:{fingerprint}", super::name(self.settings));
+        let name = format!("{HERE}/{}:{fingerprint}", super::name(self.settings));
         if self.engine.image(&name).await?.is_some() {
             self.unchanged(Layer::Init, "image", Kind::Unpack);
         } else {
@@ -91,7 +96,7 @@ impl Trial<'_> {
     async fn template(&self, template: PathBuf) -> Result<Base, Error> {
         let digest = digest(&template).await.map_err(Error::file(&template))?;
         let digest = definition::short(&digest);
-        let name = format!("proxmox-ci-template:{digest}");
+        let name = format!("{IMPORTED}{digest}:latest");
         if self.engine.image(&name).await?.is_none() {
             let labels = Labels::from([(TEMPLATE.to_owned(), digest)]);
             let engine = self.engine;

@@ -2,7 +2,7 @@
 
 use std::{fs, io};
 
-use super::{BASE, Error, Settings, folder, labels, lock};
+use super::{BASE, Error, Settings, TEMPLATE, folder, image::IMPORTED, labels, lock};
 use crate::{
     event::Events,
     guest::docker::{Engine, Labels},
@@ -48,6 +48,10 @@ pub async fn remove(
             removed.images.push(image);
         }
     }
+    // Of a run that came no further than its template, too.
+    let imported = Labels::from([(TEMPLATE.to_owned(), String::new())]);
+    let imported = engine.images(&imported).await?.into_iter();
+    bases.extend(imported.filter(|name| name.starts_with(IMPORTED)));
     bases.sort();
     bases.dedup();
     for base in bases {

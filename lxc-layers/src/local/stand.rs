@@ -4,14 +4,13 @@
 use std::{fs, time::Duration};
 
 use super::{
-    CONTAINER, Error, HOST_KEY, MADE_OF, SYSTEMD, Trial, definition, folder, image::Image, labels,
-    name,
+    CONTAINER, Error, MADE_OF, SYSTEMD, Trial, definition, folder, image::Image, labels, name,
 };
 use crate::{
     event::{Kind, Layer},
     guest::{
         Guest, HostKey, Invocation, OperatorKey, Parcel,
-        docker::{self, Docker, Entrance, First, Labels, Publish, Standing, Wanted},
+        docker::{self, Docker, Entrance, First, Publish, Standing, Wanted},
     },
     wait::Patience,
 };
@@ -48,12 +47,30 @@ struct Keys {
     host: OperatorKey,
 }
 
+/// What a container is to be.
+struct Plan<'a> {
+    /// Its image.
+    image: &'a Image,
+    /// Its ports.
+    ports: &'a [Publish],
+    /// All of it in one value.
+    made_of: &'a str,
+    /// Its keys.
+    keys: &'a Keys,
+}
+
 impl Trial<'_> {
     /// The container, standing.
     pub(super) async fn stand(&self, image: &Image) -> Result<Stood, Error> {
         let settings = self.settings;
         let ports = definition::ports(&settings.container, &image.exposed, &settings.ports);
-        let made_of = definition::made_of(&image.name, &settings.container.hostname, &ports);
+        let keys = self.keys().await?;
+        let made_of = definition::made_of(
+            &image.name,
+            &settings.container.hostname,
+            [&keys.ours.public, &keys.host.public],
+            &ports,
+        );
         let found = self.engine.find(&labels(settings)).await?;
         let found = match found {
             Some(found) if found.labels.get(MADE_OF) == Some(&made_of) => Some(found),
@@ -64,23 +81,34 @@ impl Trial<'_> {
             }
             None => None,
         };
+        let plan = Plan {
+            image,
+            ports: &ports,
+            made_of: &made_of,
+            keys: &keys,
+        };
         if let Some(found) = found {
-            return self.found(found).await;
+            return self.found(found, &plan).await;
         }
-        let made = self.made(image, &ports, &made_of);
-        self.step((Layer::Default, "create", Kind::Boot), made)
-            .await
+        let made = self.made(&plan);
+        let stood = self
+            .step((Layer::Default, "create", Kind::Boot), made)
+            .await?;
+        self.forget_others(image).await?;
+        Ok(stood)
     }
 
     /// One that was left standing, started where it was stopped meanwhile.
-    async fn found(&self, found: Standing) -> Result<Stood, Error> {
+    async fn found(&self, found: Standing, plan: &Plan<'_>) -> Result<Stood, Error> {
         let systemd = found.labels.get(SYSTEMD).is_some_and(|it| it == "yes");
         if found.running {
             self.unchanged(Layer::Default, "create", Kind::Boot);
-            return self.entered(&found.id, systemd).await;
+            return self.entered(&found.id, systemd, plan.keys).await;
         }
-        self.engine.start(&found.id, &found.ports).await?;
-        let stood = self.entered(&found.id, systemd).await?;
+        // A run that was killed may have made it, and nothing more.
+        self.engine.place(&found.id, &placed(plan.keys)?).await?;
+        self.engine.start(&found.id, plan.ports).await?;
+        let stood = self.entered(&found.id, systemd, plan.keys).await?;
         if !systemd || self.comes_up(&stood).await? {
             self.ready(&stood).await?;
             return Ok(stood);
@@ -91,20 +119,9 @@ impl Trial<'_> {
     }
 
     /// A new one, with the best first process that comes up here.
-    async fn made(&self, image: &Image, ports: &[Publish], made_of: &str) -> Result<Stood, Error> {
-        let keys = self.keys().await?;
+    async fn made(&self, plan: &Plan<'_>) -> Result<Stood, Error> {
         for first in self.engine.firsts() {
-            let systemd = first != First::Nothing;
-            let mut labels = labels(self.settings);
-            labels.extend([
-                (MADE_OF.to_owned(), made_of.to_owned()),
-                (
-                    SYSTEMD.to_owned(),
-                    if systemd { "yes" } else { "no" }.to_owned(),
-                ),
-                (HOST_KEY.to_owned(), keys.host.public.clone()),
-            ]);
-            if let Some(stood) = self.attempt(image, ports, first, labels, &keys).await? {
+            if let Some(stood) = self.attempt(plan, first).await? {
                 return Ok(stood);
             }
         }
@@ -114,31 +131,30 @@ impl Trial<'_> {
     }
 
     /// One attempt; `None`, and nothing left of it, when this first process does not come up.
-    async fn attempt(
-        &self,
-        image: &Image,
-        ports: &[Publish],
-        first: First,
-        labels: Labels,
-        keys: &Keys,
-    ) -> Result<Option<Stood>, Error> {
+    async fn attempt(&self, plan: &Plan<'_>, first: First) -> Result<Option<Stood>, Error> {
+        let systemd = first != First::Nothing;
+        let mut labels = labels(self.settings);
+        let answer = if systemd { "yes" } else { "no" };
+        labels.extend([
+            (MADE_OF.to_owned(), plan.made_of.to_owned()),
+            (SYSTEMD.to_owned(), answer.to_owned()),
+        ]);
         let wanted = Wanted {
             name: &name(self.settings),
-            image: &image.name,
+            image: &plan.image.name,
             hostname: &self.settings.container.hostname,
             first,
-            ports,
+            ports: plan.ports,
             labels,
         };
         let id = self.engine.make(&wanted).await?;
-        let systemd = first != First::Nothing;
         if systemd && !self.engine.has(&id, "/sbin/init").await? {
             self.warn("there is no systemd in its image: services are not started in it");
             self.engine.remove(&id).await?;
             return Ok(None);
         }
-        self.engine.place(&id, &placed(keys)?).await?;
-        match self.engine.start(&id, ports).await {
+        self.engine.place(&id, &placed(plan.keys)?).await?;
+        match self.engine.start(&id, plan.ports).await {
             Ok(()) => {}
             Err(docker::Error::Refused { said, .. }) if systemd => {
                 self.warn(format!("systemd cannot be started this way here: {said}"));
@@ -150,7 +166,7 @@ impl Trial<'_> {
                 return Err(error.into());
             }
         }
-        let stood = self.entered(&id, systemd).await?;
+        let stood = self.entered(&id, systemd, plan.keys).await?;
         if systemd && !self.comes_up(&stood).await? {
             self.warn("systemd does not come up in it on this machine");
             self.engine.remove(&id).await?;
@@ -189,22 +205,19 @@ impl Trial<'_> {
     }
 
     /// The way into a running container.
-    async fn entered(&self, id: &str, systemd: bool) -> Result<Stood, Error> {
+    async fn entered(&self, id: &str, systemd: bool, keys: &Keys) -> Result<Stood, Error> {
         let down = || Error::Down {
             container: self.settings.container.name.to_string(),
         };
         let standing = self.engine.standing(id).await?.ok_or_else(down)?;
         let ssh = standing.ports.iter().find(|it| it.guest == definition::SSH);
-        let host_key: Option<HostKey> = standing
-            .labels
-            .get(HOST_KEY)
-            .and_then(|key| key.parse().ok());
+        let host_key: Option<HostKey> = keys.host.public.parse().ok();
         let (Some(ssh), Some(host_key)) = (ssh, host_key) else {
             return Err(down());
         };
         let entrance = Entrance {
             port: ssh.host,
-            key: folder(self.settings).join("key"),
+            key: keys.ours.path.clone(),
             host_key,
             scratch: self.scratch.path().to_owned(),
         };
@@ -218,9 +231,20 @@ impl Trial<'_> {
         })
     }
 
+    /// Removes the images of this container that it is not made of any more.
+    async fn forget_others(&self, image: &Image) -> Result<(), Error> {
+        for other in self.engine.images(&labels(self.settings)).await? {
+            if other != image.name {
+                self.engine.remove_image(&other).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys of the container, made once and kept beside its lock.
     async fn keys(&self) -> Result<Keys, Error> {
         let ours = folder(self.settings).join("key");
-        let host = self.scratch.path().join("host_key");
+        let host = folder(self.settings).join("host_key");
         let making = || Error::guest("making the keys of the container");
         Ok(Keys {
             ours: OperatorKey::ensure(&ours, "proxmox-ci-local")
