@@ -114,6 +114,7 @@ struct Row {
     name: Option<String>,
     pool: Option<String>,
     tags: Option<String>,
+    mem: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -368,6 +369,7 @@ fn enter(world: &mut Observed, row: Row) {
             let Some(vmid) = row.vmid.and_then(|vmid| Vmid::try_from(vmid).ok()) else {
                 return;
             };
+            let runs = row.status.as_deref() == Some("running");
             let guest = Guest {
                 kind: if row.kind == "lxc" {
                     GuestKind::Lxc
@@ -376,13 +378,14 @@ fn enter(world: &mut Observed, row: Row) {
                 },
                 node,
                 name: row.name,
-                status: if row.status.as_deref() == Some("running") {
+                status: if runs {
                     Status::Running
                 } else {
                     Status::Stopped
                 },
                 pool: row.pool,
                 tags: row.tags,
+                memory_used: row.mem.filter(|_| runs),
                 config: None,
             };
             world.guests.insert(vmid, guest);

@@ -58,6 +58,9 @@ pub struct Guest {
     pub pool: Option<String>,
     /// Its tags as Proxmox VE wrote them: `a;b`. Known without a call for its configuration.
     pub tags: Option<String>,
+    /// The memory that it uses right now, in bytes: `mem` of the cluster's resources. `None` while it
+    /// does not run, or where that was not said.
+    pub memory_used: Option<u64>,
     /// Its configuration: needed for every container whose number a file of the fleet names, or
     /// that bears the ownership tag; `None` for the rest.
     pub config: Option<GuestConfig>,

@@ -39,6 +39,7 @@ fn act(vmid: Vmid, node: &str, action: &Action, observed: &mut Observed) {
             status: Status::Stopped,
             pool: parameters.get("pool").cloned(),
             tags: parameters.get("tags").cloned(),
+            memory_used: None,
             config: Some(GuestConfig {
                 digest: Some("1".to_owned()),
                 ..GuestConfig::default()

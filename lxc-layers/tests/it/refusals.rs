@@ -57,6 +57,7 @@ fn guest(kind: GuestKind, notes: &str) -> Observed {
         status: Status::Running,
         pool: None,
         tags: None,
+        memory_used: None,
         config: Some(GuestConfig {
             values,
             ..GuestConfig::default()
@@ -112,6 +113,33 @@ fn guests_of_others() {
             plan.containers[0].default.is_empty() && plan.containers[0].configuration.is_empty()
         );
     }
+}
+
+#[test]
+fn memory_below_what_is_in_use() {
+    let mut observed = applied("ID=101\nMEMORY=512\n");
+    let used = |observed: &mut Observed, mib: u64| {
+        let guest = observed.guests.get_mut(&vmid()).unwrap();
+        (guest.status, guest.memory_used) = (Status::Running, Some(mib << 20));
+    };
+    used(&mut observed, 300);
+    let text = "ID=101\nMEMORY=256\n";
+    check(
+        "memory-in-use",
+        &planned(text, &observed),
+        &["memory-in-use"],
+    );
+    // What stays as it is or grows is not asked about.
+    for text in ["ID=101\nMEMORY=512\n", "ID=101\nMEMORY=320\n"] {
+        assert_eq!(planned(text, &observed).refusals().count(), 0, "{text}");
+    }
+    used(&mut observed, 600);
+    assert_eq!(
+        planned("ID=101\nMEMORY=512\n", &observed)
+            .refusals()
+            .count(),
+        0
+    );
 }
 
 #[test]

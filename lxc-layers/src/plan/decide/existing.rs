@@ -45,8 +45,23 @@ impl Decider<'_> {
         }
         self.replaced(&observed, &around, plan);
         let words = new_words.map(|(_, to)| to);
+        self.memory_in_use(guest, &difference, plan);
         let waits = !config.pending.is_empty();
         self.write(guest, difference, words, waits, &around, plan);
+    }
+
+    /// A limit below what is in use would have processes killed, or be refused by the kernel.
+    fn memory_in_use(&self, guest: &Guest, difference: &Difference, plan: &mut ContainerPlan) {
+        let wanted = self.container.memory.as_mib();
+        let used = guest.memory_used.unwrap_or(0).div_ceil(1 << 20);
+        if difference.set.contains_key("memory") && wanted < used {
+            plan.refusals.push(self.refuse(
+                "memory-in-use",
+                Some(Key::Memory),
+                format!("{wanted} MiB are less than the {used} MiB that it uses right now"),
+                &["give it more", "or let it use less first, then apply again"],
+            ));
+        }
     }
 
     /// The actions in their order. `waits` tells whether something waits for a restart already.
