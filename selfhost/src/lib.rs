@@ -2,6 +2,8 @@
 
 pub mod bootstrap;
 pub mod forge;
+pub mod doctor;
 mod process;
 pub mod runner;
+pub mod upkeep;
 mod wait;
