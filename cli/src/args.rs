@@ -1,6 +1,7 @@
 //! What was typed, as close to the flags as possible.
 
 pub(crate) mod bootstrap;
+pub(crate) mod control;
 pub(crate) mod fleet;
 pub(crate) mod forge;
 pub(crate) mod keys;
@@ -91,6 +92,9 @@ pub(crate) struct FleetArgs {
     /// The fleet repository [default: the current directory; env: `PROXMOX_CI_FLEET`]
     #[arg(long, value_name = "DIR")]
     pub(crate) fleet: Option<PathBuf>,
+    /// Where journal and lock are kept [default: `.proxmox-ci` in the fleet; env: `PROXMOX_CI_STATE`]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// How to reach the Proxmox VE API. Flags win over the environment, the environment over
@@ -140,6 +144,14 @@ pub(crate) enum Command {
     Explain(keys::ExplainArgs),
     /// Write the JSON schema of a file, for editors and programs
     Schema(keys::SchemaArgs),
+    /// List the runs of the fleet's workflows
+    Runs(control::RunsArgs),
+    /// Show what the jobs of a run printed
+    Logs(control::LogsArgs),
+    /// Look whether the control plane is well, and say what to do where it is not
+    Doctor(control::DoctorArgs),
+    /// Give the control plane the build of this program that the fleet pins
+    Upkeep(control::UpkeepArgs),
     /// Serve a Gitea: to test against, or, with a folder, to keep repositories and run workflows
     Forge(forge::ForgeArgs),
     /// Run a Proxmox VE API on this machine, with real or simulated containers

@@ -5,17 +5,21 @@ mod bootstrap;
 mod check;
 mod config;
 mod destroy;
+mod doctor;
 mod exec;
 mod explain;
 mod forge;
 mod init;
 mod local;
+mod logs;
 mod node;
 mod plan;
 mod runner;
+mod runs;
 mod schema;
 mod shell;
 mod status;
+mod upkeep;
 
 use crate::{
     args::{Cli, Command},
@@ -42,6 +46,10 @@ pub(crate) async fn run(cli: Cli, environment: &Environment, output: &Output) ->
         Command::Explain(args) => explain::explain(&args, output),
         Command::Schema(args) => schema::schema(&args, environment, output),
         Command::Local(args) => local::local(&args, environment, output).await,
+        Command::Runs(args) => runs::runs(&args, environment, output).await,
+        Command::Logs(args) => logs::logs(&args, environment, output).await,
+        Command::Doctor(args) => doctor::doctor(&args, environment, output).await,
+        Command::Upkeep(args) => upkeep::upkeep(&args, environment, output).await,
         Command::Forge(args) => forge::forge(args, output).await,
         Command::Node(args) => node::run(args, output).await,
         Command::Runner(command) => runner::runner(command, environment, output).await,

@@ -1,6 +1,7 @@
 //! Settings become clients: the only place that names the API crates.
 
 pub(crate) mod forge;
+pub(crate) mod service;
 
 use std::{
     fs,

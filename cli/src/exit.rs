@@ -9,6 +9,7 @@ Exit codes:
    1  something unexpected
    2  `plan --detailed-exitcode`: there are changes
    3  `apply` or `destroy`: something failed; what it did not depend on was done
+      `logs --follow`: the run did not go well; `doctor`: something is wrong
    4  refused: nothing was changed, the reason and the way out were printed
   64  the command line is wrong
   65  the fleet repository is wrong: file, line and field were printed
@@ -26,7 +27,9 @@ Environment:
   NO_COLOR turns colour off.
   DOCKER_HOST=unix://SOCKET is the daemon of `local`.
   PROXMOX_CI_RUNNER_TOKEN is the registration token of `runner register`.
-  PROXMOX_CI_GITEA is the program of Gitea that `bootstrap` installs.";
+  PROXMOX_CI_GITEA is the program of Gitea that `bootstrap` installs.
+  PROXMOX_CI_STATE, PROXMOX_CI_FORGE_URL, PROXMOX_CI_FORGE_FINGERPRINT,
+  PROXMOX_CI_FORGE_CA_FILE, PROXMOX_CI_FORGE_TOKEN_FILE stand for flags too.";
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,6 +24,8 @@ use crate::{
 pub(crate) struct Fleet {
     /// Its folder.
     pub(crate) root: PathBuf,
+    /// Where its journal and its lock are.
+    state: PathBuf,
     /// Its files.
     pub(crate) tree: Tree,
     /// What git knows of it.
@@ -47,6 +49,7 @@ impl Fleet {
         let resolved = resolve(&tree);
         let connection = spec::connection(&tree, &mut Vec::new());
         Ok(Self {
+            state: environment.state_dir(args),
             root,
             tree,
             checkout,
@@ -84,7 +87,7 @@ impl Fleet {
 
     /// Where journal and lock of this fleet are.
     pub(crate) fn state(&self) -> PathBuf {
-        self.root.join(".proxmox-ci")
+        self.state.clone()
     }
 
     /// A path of `fleet.local.toml`, which counts from the fleet's folder.

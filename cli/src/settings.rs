@@ -5,7 +5,7 @@ use std::{ffi::OsString, fmt, path::PathBuf};
 use lxc_layers::{guest::docker, local};
 
 use crate::{
-    args::{ConnectArgs, FleetArgs},
+    args::{ConnectArgs, FleetArgs, control::ServiceArgs},
     exit::Failure,
 };
 
@@ -16,6 +16,10 @@ pub(crate) struct Environment {
     pub(crate) fleet: Option<PathBuf>,
     /// `PROXMOX_CI_URL`, `…_FINGERPRINT`, `…_CA_FILE`, `…_TOKEN_FILE`.
     pub(crate) connect: ConnectArgs,
+    /// `PROXMOX_CI_STATE`: where journal and lock are kept.
+    pub(crate) state: Option<PathBuf>,
+    /// `PROXMOX_CI_FORGE_URL`, `…_FINGERPRINT`, `…_CA_FILE`, `…_TOKEN_FILE`.
+    pub(crate) service: ServiceArgs,
     /// `NO_COLOR` is set to something.
     pub(crate) no_color: bool,
     /// `PROXMOX_CI_SSH_KEY`: the key by which guests are entered.
@@ -64,6 +68,14 @@ impl Environment {
                 ca_file: path("PROXMOX_CI_CA_FILE"),
                 token_file: path("PROXMOX_CI_TOKEN_FILE"),
             },
+            state: path("PROXMOX_CI_STATE"),
+            service: ServiceArgs {
+                forge_url: text("PROXMOX_CI_FORGE_URL"),
+                forge_fingerprint: text("PROXMOX_CI_FORGE_FINGERPRINT"),
+                forge_ca_file: path("PROXMOX_CI_FORGE_CA_FILE"),
+                forge_token_file: path("PROXMOX_CI_FORGE_TOKEN_FILE"),
+                repository: None,
+            },
             no_color: variable("NO_COLOR").is_some(),
             ssh_key: path("PROXMOX_CI_SSH_KEY"),
             gitea: text("PROXMOX_CI_GITEA"),
@@ -84,6 +96,30 @@ impl Environment {
         let chosen = chosen.unwrap_or_else(|| PathBuf::from("."));
         // Provisioners run in other folders and are given paths below this one.
         std::path::absolute(&chosen).unwrap_or(chosen)
+    }
+
+    /// Where journal and lock of a fleet are: the flag, else the environment, else in the fleet.
+    pub(crate) fn state_dir(&self, args: &FleetArgs) -> PathBuf {
+        let chosen = args.state.clone().or_else(|| self.state.clone());
+        chosen.unwrap_or_else(|| self.fleet_dir(args).join(".proxmox-ci"))
+    }
+
+    /// The Git service as flags and environment tell it; what is left `None` comes from
+    /// `forge.local.toml`. A trust anchor on the command line replaces both of the environment's.
+    pub(crate) fn service(&self, args: &ServiceArgs) -> ServiceArgs {
+        let said = &self.service;
+        let typed = args.forge_fingerprint.is_some() || args.forge_ca_file.is_some();
+        let trust = if typed { args } else { said };
+        ServiceArgs {
+            forge_url: args.forge_url.clone().or_else(|| said.forge_url.clone()),
+            forge_fingerprint: trust.forge_fingerprint.clone(),
+            forge_ca_file: trust.forge_ca_file.clone(),
+            forge_token_file: args
+                .forge_token_file
+                .clone()
+                .or_else(|| said.forge_token_file.clone()),
+            repository: args.repository.clone(),
+        }
     }
 
     /// A path as a file wrote it, `~/` at its begin replaced.

@@ -36,6 +36,10 @@ impl From<Layer> for Of {
 pub(crate) struct InitArgs {
     /// The folder to fill; made when it is missing [default: the fleet repository]
     pub(crate) dir: Option<PathBuf>,
+    /// With a control plane: the container that will hold this repository and run its workflows.
+    /// In a folder that holds a fleet already, only its files are added
+    #[arg(long)]
+    pub(crate) control_plane: bool,
     #[command(flatten)]
     pub(crate) fleet: FleetArgs,
 }
@@ -67,6 +71,9 @@ pub(crate) struct PlanArgs {
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
+    /// Append the hash of each later layer to this file, as LAYER=HASH, for `apply --expect`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hashes: Option<PathBuf>,
     /// Answer in Markdown, for a pull request
     #[arg(long, conflicts_with = "json")]
     pub(crate) markdown: bool,

@@ -1,5 +1,8 @@
 //! `plan`: what would be done, and nothing is.
 
+use std::{fs, io::Write as _, path::Path};
+
+use anyhow::Context as _;
 use lxc_layers::{
     diagnostic::Style,
     event::Layer,
@@ -39,6 +42,9 @@ pub(crate) async fn plan(args: &PlanArgs, environment: &Environment, output: &Ou
         None
     };
     tell(&plan, checked.as_deref(), args, output)?;
+    if let Some(file) = &args.hashes {
+        tell_hashes(&plan, file).map_err(|error| Failure::new(Code::CannotWrite, error))?;
+    }
     Ok(if plan.refusals().next().is_some() {
         Code::Refused
     } else if args.detailed_exitcode && !plan.is_empty() {
@@ -79,6 +85,19 @@ fn tell(
         output.data(&format!("\n{}", lines.join("\n")));
     }
     Ok(())
+}
+
+/// Appends the hashes of the later layers to a file, in the form that a workflow's outputs have.
+fn tell_hashes(plan: &Plan, file: &Path) -> Result<(), anyhow::Error> {
+    let lines: String = [Layer::Default, Layer::Configuration]
+        .iter()
+        .map(|layer| format!("{layer}={}\n", plan.hash(*layer)))
+        .collect();
+    let mut options = fs::OpenOptions::new();
+    let opened = options.append(true).create(true).open(file);
+    opened
+        .and_then(|mut file| file.write_all(lines.as_bytes()))
+        .with_context(|| format!("writing the hashes to `{}`", file.display()))
 }
 
 /// Observes and plans, as far as `layer`, for the containers that were named.

@@ -73,7 +73,7 @@ fn client(registration: &Registration) -> Result<Client, Failure> {
 }
 
 /// A failure with the exit code that its kind has.
-fn failed(error: gitea_api::Error) -> Failure {
+pub(crate) fn failed(error: gitea_api::Error) -> Failure {
     let code = match error.kind() {
         ErrorKind::Connect | ErrorKind::Timeout => Code::Unavailable,
         ErrorKind::CertificateRefused => Code::Untrusted,

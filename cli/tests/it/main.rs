@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 mod bootstrap;
+mod control;
 mod control_plane;
 mod disk;
 mod help;
