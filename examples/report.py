@@ -37,6 +37,9 @@ def journalled(path):
             record = json.loads(line)
         except ValueError:
             continue
+        if "stage" in record:
+            staged(record, steps, open_)
+            continue
         who = (record.get("run"), record.get("container"))
         if who in starting:
             # What follows a start is the guest on its way up, until we do something again.
@@ -53,6 +56,17 @@ def journalled(path):
             kind = KINDS.get(action.split(" ")[0], action)
             steps.append([name, kind, open_.pop(key), moment(record["at"])])
     return steps
+
+
+def staged(record, steps, open_):
+    """A step of a bootstrap; what the engine does for the stage `container` it journals itself."""
+    key = tuple(record.get(name) for name in ("run", "stage", "step"))
+    if record["event"] == "intend":
+        open_[key] = moment(record["at"])
+    elif record["event"] in ("done", "failed") and key in open_ and record["stage"] != "container":
+        name = f'bootstrap {record["stage"]} {record["step"]}'
+        kind = "apt" if "package" in record["step"] else "stage"
+        steps.append([name, kind, open_.pop(key), moment(record["at"])])
 
 
 def own_seconds(begin, end, steps):

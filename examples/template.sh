@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Builds the container template that the examples use: a small Debian with systemd, ssh and python.
+# Builds the container templates that the examples use: a small Debian with systemd, ssh and python;
+# and the same with what a control plane needs.
 #
-#     bash examples/template.sh OUT.tar.zst
+#     bash examples/template.sh OUT.tar.zst                  # the small one
+#     bash examples/template.sh OUT.tar.zst --control SMALL.tar.zst
 #
 # It needs root, mmdebstrap and zstd. A template that is there already, and newer than this script,
 # is kept. Nothing of this machine is in it: no host name, resolver, proxy, certificate or key.
@@ -9,6 +11,8 @@ set -euo pipefail
 
 readonly SUITE=bookworm
 readonly PACKAGES=systemd-sysv,dbus,openssh-server,python3,sudo,iproute2,ifupdown,netbase,ca-certificates
+# Ansible without what it recommends, which is ten times as much.
+readonly CONTROL_PACKAGES=ansible-core,git,openssh-client
 
 say() { printf 'template: %s\n' "$*"; }
 
@@ -57,8 +61,20 @@ apart() {
   ' apart "$work" "$@"
 }
 
-build() {
-  local out=$1 from work partial
+# The small one: everything from packages.
+from_packages() { # partial result, mirror
+  mmdebstrap "${COMMON[@]}" --variant=apt --include="$PACKAGES" "$SUITE" "$1" ${2:+"$2"}
+}
+
+# The other one: the small one, unpacked, and some packages more.
+from_small() { # partial result, mirror; the small one is in $small
+  mmdebstrap "${COMMON[@]}" --variant=custom --include="$CONTROL_PACKAGES" \
+    --dpkgopt='path-exclude=/usr/lib/python3/dist-packages/ansible_test/*' \
+    --setup-hook="tar --zstd --numeric-owner -C \"\$1\" -xpf '$small'" "$SUITE" "$1" ${2:+"$2"}
+}
+
+build() { # result, how
+  local out=$1 how=$2 from work partial
   from=$(mirror)
   # Beside the result, so that it can be renamed; the suffix tells mmdebstrap what to write.
   partial="${out%.tar.zst}.$$.partial.tar.zst"
@@ -67,18 +83,24 @@ build() {
   # shellcheck disable=SC2064  # these names are meant now, not at the end
   trap "rm -rf '$work' '$partial'" EXIT
   say "building $out: Debian $SUITE from ${from:-the default mirror}"
-  apart "$work" mmdebstrap --quiet --variant=apt --include="$PACKAGES" \
-    --aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
-    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    --dpkgopt='path-exclude=/usr/share/doc/*' --customize-hook="$(cleaned)" \
-    "$SUITE" "$partial" ${from:+"$from"}
+  export SUITE PACKAGES CONTROL_PACKAGES small
+  COMMON=(--quiet '--aptopt=Acquire::Languages "none"' '--aptopt=APT::Install-Recommends "false"'
+    --dpkgopt=force-unsafe-io '--dpkgopt=path-exclude=/usr/share/man/*'
+    '--dpkgopt=path-exclude=/usr/share/locale/*' '--dpkgopt=path-exclude=/usr/share/doc/*'
+    "--customize-hook=$(cleaned)")
+  apart "$work" bash -euc "$(declare -p COMMON); $(declare -f "$how"); $how \"\$@\"" build "$partial" "$from"
   mv "$partial" "$out"
 }
 
 main() {
-  local out=${1:-}
-  [[ $out == *.tar.zst ]] || { echo "usage: $0 OUT.tar.zst" >&2; exit 64; }
-  if [[ -s $out && $out -nt ${BASH_SOURCE[0]} ]]; then
+  local out=${1:-} how=from_packages
+  small=
+  case ${2:-} in
+    --control) how=from_small small=$(realpath "${3:-}") ;;
+    ?*) out= ;;
+  esac
+  [[ $out == *.tar.zst ]] || { echo "usage: $0 OUT.tar.zst [--control SMALL.tar.zst]" >&2; exit 64; }
+  if [[ -s $out && $out -nt ${BASH_SOURCE[0]} && (-z $small || $out -nt $small) ]]; then
     say "keeping $out"
     return
   fi
@@ -87,7 +109,7 @@ main() {
     command -v "$tool" >/dev/null || { echo "template: $tool is missing: apt-get install $tool" >&2; exit 1; }
   done
   mkdir -p "$(dirname "$out")"
-  build "$out"
+  build "$out" "$how"
   say "built $out: $(du -h "$out" | cut -f1) in $SECONDS s"
 }
 

@@ -1,0 +1,2 @@
+# What the recipe uses when nothing else is said.
+default['control']['host'] = 'the control plane'
