@@ -107,3 +107,20 @@ async fn a_runner_that_starts_before_its_forge_waits_for_it() {
     assert_eq!(stage.outcome().await, ("success".to_owned(), numbered(1)));
     hand.end(Order::Stop).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_runner_waits_at_the_forge_and_is_answered_when_there_is_a_job() {
+    let stage = Stage::set().await;
+    let forge = stage.url().trim_start_matches("http://").parse().unwrap();
+    let proxy = Proxy::to(forge, &[]).await;
+    let runner = stage.register("r1", &proxy.url()).await;
+    let hand = Hand::start(stage.settings("r1", runner, &proxy.url()));
+    hand.tells(|event| matches!(event, Event::Ready { .. }))
+        .await;
+    rest(Duration::from_secs(3)).await;
+    assert_eq!(proxy.fetches(), 0, "no answer without a job");
+    stage.push(&slow(&stage, 1)).await;
+    assert_eq!(stage.outcome().await.0, "success");
+    assert!(proxy.fetches() >= 1);
+    hand.end(Order::Stop).await;
+}

@@ -16,6 +16,7 @@ use tokio::{
 /// Hands calls on, one a connection, and loses answers.
 pub(super) struct Proxy {
     address: SocketAddr,
+    fetches: Arc<AtomicUsize>,
     lost: Arc<AtomicUsize>,
 }
 
@@ -31,15 +32,19 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let lost = Arc::new(AtomicUsize::new(0));
+        let fetches = Arc::new(AtomicUsize::new(0));
         let counts: Arc<Vec<AtomicUsize>> =
             Arc::new(losses.iter().map(|_| AtomicUsize::new(0)).collect());
         tokio::spawn({
-            let lost = Arc::clone(&lost);
+            let (lost, fetches) = (Arc::clone(&lost), Arc::clone(&fetches));
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     let (lost, counts) = (Arc::clone(&lost), Arc::clone(&counts));
+                    let fetches = Arc::clone(&fetches);
                     tokio::spawn(async move {
                         let lose = |head: &str| {
+                            let fetch = usize::from(head.contains("FetchTask"));
+                            fetches.fetch_add(fetch, Ordering::SeqCst);
                             let at = losses.iter().position(|loss| head.contains(loss.method));
                             at.is_some_and(|at| {
                                 let before = counts[at].fetch_add(1, Ordering::SeqCst);
@@ -51,11 +56,20 @@ impl Proxy {
                 }
             }
         });
-        Self { address, lost }
+        Self {
+            address,
+            fetches,
+            lost,
+        }
     }
 
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// How many times the forge has answered a runner that asked for a job.
+    pub(super) fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
     }
 
     /// How many answers were lost.
