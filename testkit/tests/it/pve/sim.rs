@@ -92,7 +92,7 @@ fn the_overview_tells_guests_tasks_and_exchanges_without_secrets() {
     let (_runtime, node) = simulated();
     control(&node, "PUT", "tasks", &json!({"timing": "instant"}));
     let form = "vmid=120&ostemplate=local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst&hostname=shop\
-                &memory=1024&cores=2&rootfs=local:4&tags=web&net0=name=eth0,bridge=vmbr0,ip=10.0.0.9/24&password=open-sesame";
+                &memory=1024&cores=2&rootfs=local:4&tags=web&net0=name%3Deth0,bridge%3Dvmbr0,ip%3D10.0.0.9/24&password=open-sesame";
     let created = ask(&node, "POST", "/nodes/pve1/lxc", form);
     assert_eq!(created.status, 200, "{}", created.text());
     let (status, overview) = control(&node, "GET", "overview", &Value::Null);
