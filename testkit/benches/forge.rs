@@ -71,8 +71,13 @@ fn serve_forge(folder: &Path) {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let _forge = Forge::start_with(options).await.unwrap();
-        std::future::pending::<()>().await;
+        let forge = Forge::start_with(options).await.unwrap();
+        // Whoever started it holds the other end, and closes it to end us.
+        let waiting = tokio::task::spawn_blocking(|| {
+            std::io::copy(&mut std::io::stdin(), &mut std::io::sink())
+        });
+        waiting.await.unwrap().unwrap();
+        forge.stop().await;
     });
 }
 
@@ -87,10 +92,9 @@ fn measure() {
     git_reads(folder, &ready, &mut lines);
     writes(folder, &ready, &mut lines);
     pushes(folder, &ready, &mut lines);
-    drop(forge);
-    let begin = Instant::now();
-    let (again, _) = play::forge(folder);
-    let started = begin.elapsed();
+    let killed = play::seconds_to_ready(folder, forge, play::End::Killed);
+    let (again, after_kill) = killed;
+    let (again, after_end) = play::seconds_to_ready(folder, again, play::End::Ended);
     println!(
         "\n{:44} {:>10} {:>10} {:>7}  goal",
         "", "forge", "plain", "ratio"
@@ -118,8 +122,9 @@ fn measure() {
         again.memory_mib()
     );
     println!(
-        "start of the process to ready, in a used folder: {:.0} ms (goal: at most 50)",
-        started.as_secs_f64() * 1e3
+        "start of the process to ready, in a used folder: {:.0} ms, after a kill {:.0} ms (goal: at most 50)",
+        after_end * 1e3,
+        after_kill * 1e3
     );
 }
 
@@ -198,8 +203,12 @@ fn reads(folder: &Path, ready: &Ready, lines: &mut Vec<Line>) {
         std::fs::write(folder.join("bare.json"), body).unwrap();
         let bare = Child::start("serve-bare", folder);
         let address = ready_of(folder, "bare.ready");
-        let plain = rate(&address, &ask, 16, SPAN);
-        let ours = rate(&ready.url, &ask, 16, SPAN);
+        // Both in turn, and the best of each: the machine may have other things to do.
+        let (mut plain, mut ours) = (0.0_f64, 0.0_f64);
+        for _ in 0..4 {
+            plain = plain.max(rate(&address, &ask, 16, SPAN / 3));
+            ours = ours.max(rate(&ready.url, &ask, 16, SPAN / 3));
+        }
         drop(bare);
         lines.push(Line {
             what: what.into(),

@@ -117,16 +117,23 @@ impl Rows {
             .open_table(ROWS)
             .map_err(|source| broken(source.into()))?;
         let mut count = 0;
+        let mut tables = world.tables();
+        // Rows come in the order of their tables.
+        let mut at: Option<usize> = None;
         for row in rows.iter().map_err(|source| broken(source.into()))? {
             let (key, value) = row.map_err(|source| broken(source.into()))?;
             let (table, key) = key.value();
-            world
-                .load(table, key, value.value())
-                .map_err(|source| Error::Row {
-                    table: table.to_owned(),
-                    key,
-                    source,
-                })?;
+            if at.is_none_or(|at| tables[at].name() != table) {
+                at = tables.iter().position(|have| have.name() == table);
+            }
+            // Rows of tables that are not known are passed over.
+            let Some(at) = at else { continue };
+            let loaded = tables[at].load(key, value.value());
+            loaded.map_err(|source| Error::Row {
+                table: table.to_owned(),
+                key,
+                source,
+            })?;
             count += 1;
         }
         Ok(count)

@@ -19,6 +19,7 @@ pub(crate) mod comments;
 pub mod commits;
 pub mod files;
 pub(crate) mod issues;
+pub(crate) mod kept;
 mod keys;
 pub(crate) mod labels;
 mod milestones;
@@ -166,10 +167,24 @@ impl Gitea {
             Err(refusal) => return refusal.into(),
         };
         match route.run {
-            Run::Read(run) => self.read(|world, git| {
-                let mut scene = Scene::new(call, git, doer);
-                either(scene.enter(world, route).and_then(|()| run(world, &scene))).into()
-            }),
+            Run::Read(run) => {
+                let key = self
+                    .keeps()
+                    .and_then(|_| kept::key(route, call, doer.as_ref()));
+                self.read(|world, git| {
+                    let state = self.state();
+                    let have = key.as_ref().and_then(|key| self.kept.get(state, key));
+                    if let Some(reply) = have {
+                        return reply.into();
+                    }
+                    let mut scene = Scene::new(call, git, doer);
+                    let reply = either(scene.enter(world, route).and_then(|()| run(world, &scene)));
+                    match key {
+                        Some(key) => self.kept.put(state, key, reply).into(),
+                        None => reply.into(),
+                    }
+                })
+            }
             Run::Write(run) => {
                 let (reply, receipt) = self.write(|world, git, effects| {
                     let mut scene = Scene::new(call, git, doer);
@@ -209,7 +224,14 @@ pub fn is_quick(call: &Call) -> bool {
         .header("authorization")
         .is_some_and(|value| value.len() > 5 && value[..5].eq_ignore_ascii_case("basic"));
     let parts = call.path.split('/').filter(|part| !part.is_empty()).count();
-    let short = call.method == "GET" && call.path.starts_with("/api/") && parts <= 5;
+    let reads = call.method == "GET" && call.path.starts_with("/api/");
+    let last = call.path.trim_end_matches('/').rsplit('/').next();
+    let listed = call.path.contains("/actions/")
+        && matches!(
+            last,
+            Some("runs" | "jobs" | "tasks" | "runners" | "variables" | "secrets")
+        );
+    let short = reads && (parts <= 5 || listed);
     !with_password && (short || call.path.starts_with("/api/actions/"))
 }
 

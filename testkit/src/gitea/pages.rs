@@ -18,6 +18,15 @@ mod log;
 
 /// The longest file that a page shows, in bytes.
 const FILE_MAX: usize = 512 << 10;
+/// How everything looks: one column, the reader's own light or dark.
+const STYLE: &str = ":root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}\
+body{margin:0}header{padding:.6rem 1.5rem;border-bottom:1px solid #8884}\
+main{max-width:64rem;margin:0 auto;padding:1rem 1.5rem}h1{font-size:1.3rem;overflow-wrap:anywhere}\
+nav a{margin-right:1rem}a{color:LinkText;text-decoration:none}a:hover{text-decoration:underline}\
+ul{list-style:none;padding:0;border:1px solid #8884;border-radius:6px}\
+li{padding:.4rem .8rem;border-bottom:1px solid #8882;overflow-wrap:anywhere}li:last-child{border:0}\
+small{opacity:.7;margin-left:.5rem}pre{overflow:auto;padding:.8rem;border:1px solid #8884;border-radius:6px;font-size:.85rem}\
+.success{color:#1a7f37}.failure{color:#cf222e}.running,.waiting,.blocked{color:#9a6700}";
 /// How many commits and runs a page lists.
 const LIST_MAX: usize = 50;
 
@@ -89,7 +98,7 @@ fn html(status: u16, title: &str, body: &str, reload: bool) -> Reply {
         ""
     };
     let page = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>{again}</head><body><h1>{title}</h1>{body}</body></html>\n",
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{title}</title>{again}<style>{STYLE}</style></head><body><header><a href=\"/\">Repositories</a></header><main><h1>{title}</h1>{body}</main></body></html>\n",
         title = escape(title)
     );
     Reply::bytes(status, "text/html; charset=utf-8", page)
@@ -100,6 +109,14 @@ fn html(status: u16, title: &str, body: &str, reload: bool) -> Reply {
 fn list(items: impl Iterator<Item = String>) -> String {
     let items: String = items.map(|item| format!("<li>{item}</li>")).collect();
     format!("<ul>{items}</ul>")
+}
+
+/// A path as it stands in an address.
+fn address(path: &str) -> String {
+    let parts = path.split('/').map(|part| {
+        percent_encoding::utf8_percent_encode(part, percent_encoding::NON_ALPHANUMERIC).to_string()
+    });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 fn link(target: &str, text: &str) -> String {
@@ -118,6 +135,7 @@ fn page(world: &World, git: &Git, doer: &Doer, parts: &[&str]) -> Option<Reply> 
         [] if reads(Unit::Code) => folder(world, git, repo, ""),
         ["src", path @ ..] if reads(Unit::Code) => folder(world, git, repo, &path.join("/")),
         ["commits"] if reads(Unit::Code) => commits(world, git, repo),
+        ["commit", id] if reads(Unit::Code) => commit(world, git, repo, id),
         ["actions"] if reads(Unit::Actions) => Some(log::runs(world, repo)),
         ["actions", "runs", run] if reads(Unit::Actions) => {
             log::run(world, repo, run.parse().ok()?)
@@ -155,9 +173,14 @@ fn heading(world: &World, repo: &Repository) -> String {
         ("commits", "/commits".into()),
         ("runs", "/actions".into()),
     ];
-    links
-        .map(|(text, path)| link(&format!("/{name}{path}"), text))
-        .join(" ")
+    let links = links.map(|(text, path)| link(&format!("/{name}{path}"), text));
+    format!("<nav>{}</nav>", links.concat())
+}
+
+/// A word for how far something is, in its colour.
+fn badge(word: &str) -> String {
+    let word = escape(word);
+    format!("<small class=\"{word}\">{word}</small>")
 }
 
 fn folder(world: &World, git: &Git, repo: &Repository, path: &str) -> Option<Reply> {
@@ -170,10 +193,7 @@ fn folder(world: &World, git: &Git, repo: &Repository, path: &str) -> Option<Rep
         return Some(html(
             200,
             &name,
-            &format!(
-                "<p>{}</p><p>There is no commit yet.</p>",
-                heading(world, repo)
-            ),
+            &format!("{}<p>There is no commit yet.</p>", heading(world, repo)),
             false,
         ));
     };
@@ -190,11 +210,16 @@ fn folder(world: &World, git: &Git, repo: &Repository, path: &str) -> Option<Rep
                 }
             };
             let entries = git.tree(repo.id, &entry.id).ok()?;
-            list(
-                entries
-                    .iter()
-                    .map(|entry| link(&format!("/{name}/src/{}", below(&entry.name)), &entry.name)),
-            )
+            let shown = |entry: &super::git::TreeEntry| {
+                let slash = if entry.kind() == EntryKind::Tree {
+                    "/"
+                } else {
+                    ""
+                };
+                let target = format!("/{name}/src/{}", address(&below(&entry.name)));
+                link(&target, &format!("{}{slash}", entry.name))
+            };
+            list(entries.iter().map(shown))
         }
         EntryKind::Submodule => "<p>A commit of another repository.</p>".to_owned(),
         EntryKind::Blob | EntryKind::Link => {
@@ -208,12 +233,37 @@ fn folder(world: &World, git: &Git, repo: &Repository, path: &str) -> Option<Rep
     Some(html(
         200,
         &title,
-        &format!("<p>{}</p>{body}", heading(world, repo)),
+        &format!("{}{body}", heading(world, repo)),
         false,
     ))
 }
 
+/// One commit with what it changed.
+fn commit(world: &World, git: &Git, repo: &Repository, id: &str) -> Option<Reply> {
+    let commit = git.commit(repo.id, id).ok()?;
+    let arguments = [
+        "show",
+        "--format=",
+        "--stat",
+        "-p",
+        "--end-of-options",
+        &commit.id,
+    ];
+    let mut text = git.output(repo.id, &arguments).ok()?;
+    text.truncate(FILE_MAX);
+    let body = format!(
+        "{}<pre>{}</pre><p>{} <small>{}</small></p><pre>{}</pre>",
+        heading(world, repo),
+        escape(&commit.message),
+        escape(&commit.author.name),
+        super::clock::rfc3339(commit.committer.seconds),
+        escape(&String::from_utf8_lossy(&text))
+    );
+    Some(html(200, commit.title(), &body, false))
+}
+
 fn commits(world: &World, git: &Git, repo: &Repository) -> Option<Reply> {
+    let name = permission::full_name(world, repo);
     let head = world
         .references
         .get(repo.id)?
@@ -225,18 +275,19 @@ fn commits(world: &World, git: &Git, repo: &Repository) -> Option<Reply> {
         .filter_map(|id| git.commit(repo.id, id).ok());
     let items = shown.map(|commit| {
         let when = super::clock::rfc3339(commit.committer.seconds);
+        let target = format!("/{name}/commit/{}", commit.id);
         format!(
-            "<code>{}</code> {} <small>{} {when}</small>",
+            "{} <code>{}</code><small>{} {when}</small>",
+            link(&target, commit.title()),
             &commit.id[..10],
-            escape(commit.title()),
             escape(&commit.author.name)
         )
     });
-    let title = format!("Commits of {}", permission::full_name(world, repo));
+    let title = format!("Commits of {name}");
     Some(html(
         200,
         &title,
-        &format!("<p>{}</p>{}", heading(world, repo), list(items)),
+        &format!("{}{}", heading(world, repo), list(items)),
         false,
     ))
 }

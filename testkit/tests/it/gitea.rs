@@ -4,4 +4,6 @@ mod conversation;
 mod durability;
 mod golden;
 mod limits;
+mod pages;
 mod stage;
+mod webhooks;

@@ -1,6 +1,6 @@
 //! Pages of runs: which there are, how far they are, and what their jobs said.
 
-use super::{LIST_MAX, heading, html, link, list};
+use super::{LIST_MAX, badge, heading, html, link, list};
 use crate::gitea::api::escape;
 use crate::gitea::permission;
 use crate::gitea::reply::Reply;
@@ -23,15 +23,15 @@ pub(super) fn runs(world: &World, repo: &Repository) -> Reply {
     let items = runs.map(|run| {
         let shown = link(&format!("/{name}/actions/runs/{}", run.id), &run.title);
         format!(
-            "{shown} <small>{} {}</small>",
+            "{shown} <small>{}</small>{}",
             escape(&run.workflow),
-            run.status.word()
+            badge(run.status.word())
         )
     });
     html(
         200,
         &format!("Runs of {name}"),
-        &format!("<p>{}</p>{}", heading(world, repo), list(items)),
+        &format!("{}{}", heading(world, repo), list(items)),
         false,
     )
 }
@@ -47,15 +47,15 @@ pub(super) fn run(world: &World, repo: &Repository, id: i64) -> Option<Reply> {
     let jobs = world.actions.jobs.of(id).map(|(_, job)| {
         let target = format!("/{name}/actions/runs/{id}/jobs/{}", job.id);
         format!(
-            "{} <small>{}</small>",
+            "{} {}",
             link(&target, &job.plan.name),
-            job.status.word()
+            badge(job.status.word())
         )
     });
     let body = format!(
-        "<p>{}</p><p>{}</p>{}",
+        "{}<p>{}</p>{}",
         heading(world, repo),
-        run.status.word(),
+        badge(run.status.word()),
         list(jobs)
     );
     Some(html(200, &run.title, &body, !run.status.is_done()))
@@ -75,9 +75,9 @@ pub(super) fn job(world: &World, repo: &Repository, id: i64) -> Option<Reply> {
         .collect();
     let end = &lines[lines.len().saturating_sub(LINES_MAX)..];
     let body = format!(
-        "<p>{}</p><p>{}</p><pre>{}</pre>",
+        "{}<p>{}</p><pre>{}</pre>",
         heading(world, repo),
-        job.status.word(),
+        badge(job.status.word()),
         escape(&end.join("\n"))
     );
     Some(html(200, &job.plan.name, &body, !job.status.is_done()))

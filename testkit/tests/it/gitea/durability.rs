@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testkit::forge::{Forge, ForgeOptions, Ready};
-use testkit::gitea::Call;
 use testkit::gitea::api::json_of;
 use testkit::gitea::random::Random;
+use testkit::gitea::{Call, Git, World};
 
 use super::stage::{git, http};
 
@@ -76,11 +76,17 @@ async fn a_forge_starts_in_an_empty_folder_and_serves_while_it_may() {
     forge.stop().await;
 }
 
+fn serve(folder: &Path) -> (Child, Ready) {
+    serve_with(folder, &[])
+}
+
+/// A forge in a process of its own, with these variables in its environment.
 #[expect(
     clippy::disallowed_methods,
     reason = "only another process can be killed hard"
 )]
-fn serve(folder: &Path) -> (Child, Ready) {
+pub(crate) fn serve_with(folder: &Path, environment: &[(&str, &Path)]) -> (Child, Ready) {
+    std::fs::write(folder.join(ORDER), "").unwrap();
     let ready = folder.join("ready");
     // It is not there in the first round.
     let _ = std::fs::remove_file(&ready);
@@ -90,6 +96,7 @@ fn serve(folder: &Path) -> (Child, Ready) {
             "gitea::durability::a_forge_starts_in_an_empty_folder_and_serves_while_it_may",
         ])
         .current_dir(folder)
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -273,49 +280,52 @@ async fn check(folder: &Path, promised: &Promised) {
             "{name} was acknowledged"
         );
     }
-    forge.gitea().read(|world, git| {
-        for (task, stored) in &promised.logs {
-            let chunks = world.actions.logs.of(*task);
-            let lines: Vec<&str> = chunks
-                .flat_map(|(_, chunk)| &chunk.lines)
-                .map(|line| line.text.as_str())
-                .collect();
-            assert!(
-                i64::try_from(lines.len()).unwrap() >= *stored,
-                "{stored} lines were acknowledged"
-            );
-            assert!(
-                lines
-                    .iter()
-                    .enumerate()
-                    .all(|(at, line)| line.ends_with(&format!("line {at}"))),
-                "once and in order"
-            );
-        }
-        // Whether its push was answered or not: what has moved has its run.
-        let ran: HashSet<&str> = world
-            .actions
-            .runs
-            .iter()
-            .map(|(_, run)| run.head_sha.as_str())
-            .collect();
-        for (_, references) in world.references.iter() {
-            for (branch, commit) in references.below("refs/heads/b") {
-                assert!(ran.contains(commit), "b{branch} has moved and has no run");
-            }
-        }
-        for (repo, references) in world.references.iter() {
-            assert_eq!(
-                git.references(repo).unwrap(),
-                references.ids,
-                "records and files agree"
-            );
-            for id in references.ids.values() {
-                git.object(repo, id).unwrap();
-            }
-        }
-    });
+    forge.gitea().read(|world, git| agree(world, git, promised));
     forge.stop().await;
+}
+
+/// Logs are whole, what has moved has its run, and records and files are of one mind.
+fn agree(world: &World, git: &Git, promised: &Promised) {
+    for (task, stored) in &promised.logs {
+        let chunks = world.actions.logs.of(*task);
+        let lines: Vec<&str> = chunks
+            .flat_map(|(_, chunk)| &chunk.lines)
+            .map(|line| line.text.as_str())
+            .collect();
+        assert!(
+            i64::try_from(lines.len()).unwrap() >= *stored,
+            "{stored} lines were acknowledged"
+        );
+        assert!(
+            lines
+                .iter()
+                .enumerate()
+                .all(|(at, line)| line.ends_with(&format!("line {at}"))),
+            "once and in order"
+        );
+    }
+    // Whether its push was answered or not: what has moved has its run.
+    let ran: HashSet<&str> = world
+        .actions
+        .runs
+        .iter()
+        .map(|(_, run)| run.head_sha.as_str())
+        .collect();
+    for (_, references) in world.references.iter() {
+        for (branch, commit) in references.below("refs/heads/b") {
+            assert!(ran.contains(commit), "b{branch} has moved and has no run");
+        }
+    }
+    for (repo, references) in world.references.iter() {
+        assert_eq!(
+            git.references(repo).unwrap(),
+            references.ids,
+            "records and files agree"
+        );
+        for id in references.ids.values() {
+            git.object(repo, id).unwrap();
+        }
+    }
 }
 
 fn base64(text: &str) -> String {
@@ -332,6 +342,34 @@ fn first_clone(folder: &Path, ready: &Ready) {
         &["clone".into(), "-q".into(), address, "work".into()],
     );
     assert!(cloned.status.success());
+}
+
+/// A repository with a workflow, a work tree of it, and a runner.
+async fn begin(folder: &Path, ready: &Ready) -> Worker {
+    let caller = http();
+    let target = format!("{}/api/v1/user/repos", ready.url);
+    let body = json!({ "name": "r", "auto_init": true });
+    let made = caller
+        .post(target)
+        .header("authorization", format!("token {}", ready.root_token))
+        .json(&body)
+        .send()
+        .await;
+    assert_eq!(made.unwrap().status(), 201);
+    let file = base64(WORKFLOW);
+    let target = format!(
+        "{}/api/v1/repos/root1/r/contents/.gitea/workflows/load.yml",
+        ready.url
+    );
+    let made = caller
+        .post(target)
+        .header("authorization", format!("token {}", ready.root_token))
+        .json(&json!({ "content": file }))
+        .send()
+        .await;
+    assert_eq!(made.unwrap().status(), 201);
+    first_clone(folder, ready);
+    registered(ready).await
 }
 
 fn fsck(folder: &Path) {
@@ -351,36 +389,12 @@ fn fsck(folder: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_a_forge_is_killed() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(ORDER), "").unwrap();
     let mut worker: Option<Worker> = None;
     let (mut promised, mut random) = (Promised::default(), Random::seeded(7));
     for round in 0..ROUNDS {
         let (mut child, ready) = serve(folder.path());
         if round == 0 {
-            let caller = http();
-            let target = format!("{}/api/v1/user/repos", ready.url);
-            let body = json!({ "name": "r", "auto_init": true });
-            let made = caller
-                .post(target)
-                .header("authorization", format!("token {}", ready.root_token))
-                .json(&body)
-                .send()
-                .await;
-            assert_eq!(made.unwrap().status(), 201);
-            let file = base64(WORKFLOW);
-            let target = format!(
-                "{}/api/v1/repos/root1/r/contents/.gitea/workflows/load.yml",
-                ready.url
-            );
-            let made = caller
-                .post(target)
-                .header("authorization", format!("token {}", ready.root_token))
-                .json(&json!({ "content": file }))
-                .send()
-                .await;
-            assert_eq!(made.unwrap().status(), 201);
-            worker = Some(registered(&ready).await);
-            first_clone(folder.path(), &ready);
+            worker = Some(begin(folder.path(), &ready).await);
         }
         let fresh = std::sync::Arc::new(Mutex::new(Promised::default()));
         let pushing = {

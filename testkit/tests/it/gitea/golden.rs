@@ -5,18 +5,23 @@ use std::process::{Command, Output};
 use testkit::forge::Forge;
 
 /// Themes, and the share of steps that must be equal, in percent.
-const FLOORS: [(&str, u32); 19] = [
+const FLOORS: [(&str, u32); 24] = [
     ("auth", 100),
     ("branches", 100),
+    ("comments", 100),
     ("commits", 100),
     ("contents", 100),
     ("errors", 100),
-    ("git", 85),
+    ("git", 100),
     ("hooks", 95),
     ("keys", 100),
+    ("labels", 100),
     ("orgs", 100),
     ("paging", 100),
+    ("protection", 100),
+    ("pulls", 98),
     ("repos", 100),
+    ("reviews", 100),
     ("runner-protocol", 98),
     ("secrets", 100),
     ("server", 100),
