@@ -211,6 +211,7 @@ pub(super) fn respond(reply: Reply) -> Response<Sent> {
     let body = match reply.body {
         reply::Body::Empty | reply::Body::Problem(_) => Sent::Whole(None),
         reply::Body::Json(value) => Sent::Whole(Some(written(&value))),
+        reply::Body::Written(_, text) => Sent::Whole(Some(text)),
         reply::Body::Bytes(_, bytes) => Sent::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())),
         reply::Body::Stream(_, reader) => Sent::Pieces(pieces(reader)),
     };

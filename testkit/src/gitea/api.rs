@@ -28,6 +28,7 @@ pub mod orgs;
 mod people;
 mod protections;
 pub(crate) mod pulls;
+mod quiet;
 pub mod releases;
 pub mod repos;
 mod reviews;
@@ -73,6 +74,7 @@ const TABLES: &[&[Route]] = &[
     pulls::merge::ROUTES,
     reviews::ROUTES,
     protections::ROUTES,
+    quiet::ROUTES,
     hooks::ROUTES,
 ];
 
@@ -82,6 +84,7 @@ pub type Door = fn(&Gitea, &Call) -> Option<Handled>;
 /// The doors in the order in which they are asked.
 const DOORS: &[Door] = &[
     server::health,
+    server::description,
     runners::door,
     releases::door,
     smart::door,
@@ -240,6 +243,7 @@ pub fn is_quick(call: &Call) -> bool {
 pub fn json_of(reply: &Reply) -> Option<&serde_json::Value> {
     match &reply.body {
         Body::Json(value) => Some(value),
+        Body::Written(value, _) => Some(value),
         Body::Empty | Body::Problem(_) | Body::Bytes(..) | Body::Stream(..) => None,
     }
 }

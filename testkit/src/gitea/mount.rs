@@ -78,6 +78,7 @@ fn template(reply: Reply) -> ResponseTemplate {
     let bytes = match reply.body {
         Body::Empty | Body::Problem(_) => return template,
         Body::Json(value) => format!("{value}\n").into_bytes(),
+        Body::Written(_, text) => text.to_vec(),
         Body::Bytes(_, bytes) => bytes.to_vec(),
         Body::Stream(_, mut reader) => {
             let mut bytes = Vec::new();

@@ -1,6 +1,7 @@
 //! One answer, and the three shapes in which the API says no.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -25,6 +26,8 @@ pub enum Body {
     Empty,
     /// JSON, `application/json;charset=utf-8`.
     Json(Value),
+    /// JSON that was written before, with its text.
+    Written(Arc<Value>, Bytes),
     /// An error; [`Reply::finish`] writes it with the address of the API's documentation.
     Problem(Problem),
     /// Bytes with this content type.
@@ -38,6 +41,7 @@ impl std::fmt::Debug for Body {
         match self {
             Self::Empty => f.write_str("Empty"),
             Self::Json(value) => f.debug_tuple("Json").field(value).finish(),
+            Self::Written(value, _) => f.debug_tuple("Written").field(value).finish(),
             Self::Problem(problem) => f.debug_tuple("Problem").field(problem).finish(),
             Self::Bytes(kind, bytes) => f
                 .debug_tuple("Bytes")
@@ -231,7 +235,7 @@ impl Reply {
             .map(|(_, value)| value.as_str());
         explicit.or(match &self.body {
             Body::Empty => None,
-            Body::Json(_) | Body::Problem(_) => Some(JSON),
+            Body::Json(_) | Body::Written(..) | Body::Problem(_) => Some(JSON),
             Body::Bytes(kind, _) | Body::Stream(kind, _) => Some(kind),
         })
     }

@@ -4,13 +4,14 @@
 //! kept is the text for one caller and one address; the first change of anything makes all of it old.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::gitea::access::Doer;
 use crate::gitea::call::Call;
-use crate::gitea::reply::{Body, JSON, Reply};
+use crate::gitea::reply::{Body, Reply};
 use crate::gitea::router::Route;
 
 /// How many answers are kept; beyond that all are forgotten.
@@ -19,8 +20,11 @@ const KEPT_MAX: usize = 512;
 /// The answers, and the state of the world that they are true for.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    answers: Mutex<(u64, HashMap<Key, Bytes>)>,
+    answers: Mutex<(u64, Answers)>,
 }
+
+/// What was answered: the value, and its text.
+type Answers = HashMap<Key, (Arc<Value>, Bytes)>;
 
 /// Who asks for what: the path as it was sent, the address that answers name, and the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -44,34 +48,35 @@ impl Kept {
     /// The answer, if the world has not changed since it was kept.
     pub(crate) fn get(&self, state: u64, key: &Key) -> Option<Reply> {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = answers.1.get(key).filter(|_| answers.0 == state)?;
-        Some(Reply::bytes(200, JSON, bytes.clone()))
+        let (value, text) = answers.1.get(key).filter(|_| answers.0 == state)?.clone();
+        Some(written(value, text))
     }
 
     /// Keeps an answer, and answers it as it will be answered from now on.
     pub(crate) fn put(&self, state: u64, key: Key, reply: Reply) -> Reply {
-        let Reply {
-            status: 200,
-            headers,
-            body: Body::Json(value),
-        } = reply
-        else {
+        if reply.status != 200 || !reply.headers.is_empty() {
+            return reply;
+        }
+        let Body::Json(value) = reply.body else {
             return reply;
         };
         let mut text = serde_json::to_vec(&value).unwrap_or_default();
         text.push(b'\n');
-        let bytes = Bytes::from(text);
+        let have = (Arc::new(value), Bytes::from(text));
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         if answers.0 != state || answers.1.len() >= KEPT_MAX {
             answers.1.clear();
             answers.0 = state;
         }
-        answers.1.insert(key, bytes.clone());
-        drop(answers);
-        Reply {
-            headers,
-            ..Reply::bytes(200, JSON, bytes)
-        }
+        answers.1.insert(key, have.clone());
+        written(have.0, have.1)
+    }
+}
+
+fn written(value: Arc<Value>, text: Bytes) -> Reply {
+    Reply {
+        body: Body::Written(value, text),
+        ..Reply::empty(200)
     }
 }
 

@@ -86,6 +86,15 @@ fn no_signing_key(_: &World, _: &Scene<'_>) -> Answer {
     Err(Reply::not_found_in_none("no signing key"))
 }
 
+/// `/api/swagger`, which every error names: a page for people.
+pub(crate) fn description(_: &Gitea, call: &Call) -> Option<Handled> {
+    if call.path.trim_end_matches('/') != "/api/swagger" || call.method != "GET" {
+        return None;
+    }
+    let page = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Gitea API</title></head><body><h1>Gitea API</h1><p>This server speaks the API of Gitea below <code>/api/v1</code>, as Gitea describes it.</p></body></html>\n";
+    Some(Reply::bytes(200, "text/html; charset=utf-8", page).into())
+}
+
 /// `/api/healthz`, which looks at no credentials.
 pub(crate) fn health(gitea: &Gitea, call: &Call) -> Option<Handled> {
     if call.path != "/api/healthz" {
