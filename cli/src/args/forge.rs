@@ -14,7 +14,7 @@ pub(crate) struct ForgeArgs {
     /// Keep everything in this folder; without it all is gone at the end
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The release of Gitea to play: 1.26 or 1.25
+    /// The release of Gitea to play: 1.24 to 1.27
     #[arg(
         id = "release",
         long = "version",
