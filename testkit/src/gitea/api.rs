@@ -66,6 +66,7 @@ const TABLES: &[&[Route]] = &[
     statuses::ROUTES,
     releases::ROUTES,
     issues::ROUTES,
+    issues::around::ROUTES,
     labels::ROUTES,
     milestones::ROUTES,
     comments::ROUTES,
