@@ -250,38 +250,6 @@ fn the_fleet_itself() {
         "fleet-with-all-that-is-wrong",
         &tree(&[("fleet.toml", wrong)]),
     );
-    let wide = FLEET.replace("10.0.0.0/24", "10.0.0.0/33");
-    check(
-        "subnet-that-cannot-be-read",
-        &tree(&[
-            ("fleet.toml", &wide),
-            ("containers/app/config.env", "ID=101\nIP=10.0.0.5\n"),
-            ("containers/web/config.env", "ID=102\n"),
-        ]),
-    );
-    check(
-        "defaults-that-cannot-be-read",
-        &tree(&[
-            (
-                "fleet.toml",
-                "id = \"fleet-0123456789\"\n[defaults]\ntemplate = debian\n",
-            ),
-            ("containers/web/config.env", "CORES=1\n"),
-        ]),
-    );
-    let pin = |lines: &str| tree(&[("fleet.toml", &format!("{FLEET}[program]\n{lines}"))]);
-    check(
-        "program-with-bad-values",
-        &pin("version = \"v1\"\nsha256 = \"abc\"\nurl = \"https://x\"\n"),
-    );
-    check("program-without-checksum", &pin("version = \"0.3.1\"\n"));
-    let sha256 = "AB".repeat(32);
-    let pinned = desired(&pin(&format!(
-        "version = \"0.3.1\"\nsha256 = \"{sha256}\"\n"
-    )));
-    let program = pinned.program.unwrap();
-    assert_eq!(program.version, "0.3.1");
-    assert_eq!(program.sha256, sha256.to_lowercase());
     let outside = FLEET.replace("10.0.0.1\"", "10.0.9.1\"");
     check("gateway-outside-subnet", &tree(&[("fleet.toml", &outside)]));
     let number = "ID=100\nIP=10.0.0.5\n";
@@ -318,6 +286,42 @@ fn the_fleet_itself() {
         "is not UTF-8".to_owned(),
     );
     check("unreadable", &unreadable);
+}
+
+#[test]
+fn what_the_fleet_says_for_all_is_told_once() {
+    let wide = FLEET.replace("10.0.0.0/24", "10.0.0.0/33");
+    check(
+        "subnet-that-cannot-be-read",
+        &tree(&[
+            ("fleet.toml", &wide),
+            ("containers/app/config.env", "ID=101\nIP=10.0.0.5\n"),
+            ("containers/web/config.env", "ID=102\n"),
+        ]),
+    );
+    check(
+        "defaults-that-cannot-be-read",
+        &tree(&[
+            (
+                "fleet.toml",
+                "id = \"fleet-0123456789\"\n[defaults]\ntemplate = debian\n",
+            ),
+            ("containers/web/config.env", "CORES=1\n"),
+        ]),
+    );
+    let pin = |lines: &str| tree(&[("fleet.toml", &format!("{FLEET}[program]\n{lines}"))]);
+    check(
+        "program-with-bad-values",
+        &pin("version = \"v1\"\nsha256 = \"abc\"\nurl = \"https://x\"\n"),
+    );
+    check("program-without-checksum", &pin("version = \"0.3.1\"\n"));
+    let sha256 = "AB".repeat(32);
+    let pinned = desired(&pin(&format!(
+        "version = \"0.3.1\"\nsha256 = \"{sha256}\"\n"
+    )));
+    let program = pinned.program.unwrap();
+    assert_eq!(program.version, "0.3.1");
+    assert_eq!(program.sha256, sha256.to_lowercase());
 }
 
 #[test]
