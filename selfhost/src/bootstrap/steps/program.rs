@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use async_trait::async_trait;
 use lxc_layers::{
     guest::{Invocation, LastWords},
-    process::Program as Command,
+    process::Program as Tool,
 };
 use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
@@ -181,7 +181,7 @@ impl Program {
 async fn download(site: &Site, url: &str) -> Result<PathBuf, Error> {
     let path = site.scratch.path().join("download");
     let doing = format!("fetching `{url}`");
-    let fetched = Command::new("curl")
+    let fetched = Tool::new("curl")
         .args([
             "--fail",
             "--silent",
@@ -221,10 +221,7 @@ fn too_new(tail: &[String]) -> Option<String> {
 }
 
 async fn libc_here() -> String {
-    let asked = Command::new("getconf")
-        .arg("GNU_LIBC_VERSION")
-        .capture()
-        .await;
+    let asked = Tool::new("getconf").arg("GNU_LIBC_VERSION").capture().await;
     asked.map_or_else(
         |_| "an unknown C library".to_owned(),
         |it| it.text().trim().to_owned(),
