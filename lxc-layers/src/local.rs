@@ -91,7 +91,7 @@ struct Trial<'a> {
 
 /// Tries a container: makes what is missing, runs what changed, follows its health.
 ///
-/// It stays as it is at the end, also when something fails; [`remove`] takes it away.
+/// It stays as it is at the end, also when something fails; [`remove()`] takes it away.
 ///
 /// # Errors
 ///

@@ -2,7 +2,7 @@
 //!
 //! One line is in the form that the conformance checker in `fixtures/schemas` reads: `method`, `path`,
 //! `query`, `form` or `body`, `status`, `response`. What a line holds besides, and which names are
-//! secret, is the affair of each side: [`node`] and [`forge`].
+//! secret, is the affair of each side: `node` and `forge`.
 
 use std::collections::VecDeque;
 use std::fs::File;
