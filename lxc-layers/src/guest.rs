@@ -245,10 +245,22 @@ impl Reserved {
     }
 }
 
+/// Unpacks an archive from standard input, also below what is mounted, such as `/run`.
+const UNPACK: &str = r#"umask 077; mkdir -p "$1" && tar -C "$1" --no-same-owner -xf -"#;
+
+/// Reads a file.
+const READ: &str = r#"[ -e "$1" ] || exit 44; cat -- "$1""#;
+
+/// What `READ` exits with when there is none.
+const NO_SUCH_FILE: i32 = 44;
+
 /// A container from the inside. Every verb is bounded in time.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Guest: Send + Sync {
+    /// How messages call this guest.
+    fn called(&self) -> String;
+
     /// Meets a guest whose host key nobody knows yet, and learns the key, within `limit`.
     ///
     /// `None` when the transport has no keys, or the guest showed none.
@@ -275,10 +287,36 @@ pub trait Guest: Send + Sync {
     }
 
     /// Sends files into `directory`, which is made when it is missing.
-    async fn send(&self, files: Vec<Parcel>, directory: &str) -> Result<(), Error>;
+    async fn send(&self, files: Vec<Parcel>, directory: &str) -> Result<(), Error> {
+        let archive = pack(&files).map_err(|source| Error::Local {
+            what: "an archive of files".to_owned(),
+            source,
+        })?;
+        let unpack = Invocation::shell(UNPACK, [directory]).input(archive);
+        let finished = self.run(unpack, &|_, _| {}).await?;
+        if finished.is_success() {
+            return Ok(());
+        }
+        Err(Error::Broken {
+            guest: self.called(),
+            last: LastWords::new(&finished.tail),
+        })
+    }
 
     /// Reads a file; `None` when there is none.
-    async fn fetch(&self, path: &str) -> Result<Option<Vec<u8>>, Error>;
+    async fn fetch(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        let finished = self
+            .run(Invocation::shell(READ, [path]), &|_, _| {})
+            .await?;
+        match finished.code {
+            0 => Ok(Some(finished.stdout)),
+            NO_SUCH_FILE => Ok(None),
+            _ => Err(Error::Broken {
+                guest: self.called(),
+                last: LastWords::new(&finished.tail),
+            }),
+        }
+    }
 
     /// What Ansible's inventory says of this guest: address, user, key, strictness.
     ///

@@ -33,9 +33,7 @@ pub use engine::{Daemon, Engine};
 pub use error::{Error, Said};
 pub use image::{Labels, Recipe};
 
-use super::{
-    Error as GuestError, Guest, HostKey, Invocation, LastWords, Parcel, pack, quote, write_private,
-};
+use super::{Error as GuestError, Guest, HostKey, Invocation, LastWords, quote, write_private};
 use crate::{
     process::{self, Finished, OnLine, Stream, Told},
     redact::Redactor,
@@ -175,6 +173,10 @@ impl Docker {
 
 #[async_trait]
 impl Guest for Docker {
+    fn called(&self) -> String {
+        self.name.clone()
+    }
+
     /// The API knows the host key already: it was put there.
     async fn first_contact(&self, limit: Duration) -> Result<Option<HostKey>, GuestError> {
         self.wait_reachable(limit).await?;
@@ -212,39 +214,6 @@ impl Guest for Docker {
             Ok(Ok(code)) => Ok(told.finished(code)),
             Ok(Err(error)) => Err(self.broken(&Said::from(error))),
             Err(_) => Err(self.overdue(limit, told.into_tail())),
-        }
-    }
-
-    async fn send(&self, files: Vec<Parcel>, directory: &str) -> Result<(), GuestError> {
-        let archive = pack(&files).map_err(|source| GuestError::Local {
-            what: "an archive of files".to_owned(),
-            source,
-        })?;
-        // Not by the API's archives: these write below what is mounted, such as `/run`.
-        let unpack = Invocation::shell(
-            r#"umask 077; mkdir -p "$1" && tar -C "$1" --no-same-owner -xf -"#,
-            [directory],
-        );
-        let finished = self.run(unpack.input(archive), &|_, _| {}).await?;
-        if finished.is_success() {
-            return Ok(());
-        }
-        Err(GuestError::Broken {
-            guest: self.name.clone(),
-            last: LastWords::new(&finished.tail),
-        })
-    }
-
-    async fn fetch(&self, path: &str) -> Result<Option<Vec<u8>>, GuestError> {
-        let read = Invocation::shell(r#"[ -e "$1" ] || exit 44; cat -- "$1""#, [path]);
-        let finished = self.run(read, &|_, _| {}).await?;
-        match finished.code {
-            0 => Ok(Some(finished.stdout)),
-            44 => Ok(None),
-            _ => Err(GuestError::Broken {
-                guest: self.name.clone(),
-                last: LastWords::new(&finished.tail),
-            }),
         }
     }
 

@@ -28,7 +28,7 @@ use async_trait::async_trait;
 use connection::Master;
 pub use key::{HostKey, OperatorKey};
 
-use super::{Error, Guest, Invocation, LastWords, OnWait, Parcel, Reserved, pack, quote};
+use super::{Error, Guest, Invocation, LastWords, OnWait, Reserved, quote};
 use crate::{
     process::{self, Finished, Held, OnLine, Program},
     redact::Redactor,
@@ -103,11 +103,6 @@ impl Ssh {
         self.target
             .scratch
             .join(format!("{}.{suffix}", self.target.name))
-    }
-
-    /// How messages call this guest.
-    fn called(&self) -> String {
-        format!("{} ({})", self.target.name, self.target.address)
     }
 
     /// Options that hold for every connection.
@@ -257,6 +252,10 @@ impl Refusal {
 
 #[async_trait]
 impl Guest for Ssh {
+    fn called(&self) -> String {
+        format!("{} ({})", self.target.name, self.target.address)
+    }
+
     async fn first_contact(&self, limit: Duration) -> Result<Option<HostKey>, Error> {
         let recorded = self.scratch_file("first_contact");
         let local = |source| Error::Local {
@@ -300,38 +299,6 @@ impl Guest for Ssh {
         on_wait: OnWait<'a>,
     ) -> Result<Reserved, Error> {
         self.reserved(holder, limit, on_wait).await
-    }
-
-    async fn send(&self, files: Vec<Parcel>, directory: &str) -> Result<(), Error> {
-        let archive = pack(&files).map_err(|source| Error::Local {
-            what: "an archive of files".to_owned(),
-            source,
-        })?;
-        let unpack = Invocation::shell(
-            r#"umask 077; mkdir -p "$1" && tar -C "$1" --no-same-owner -xf -"#,
-            [directory],
-        );
-        let finished = self.run(unpack.input(archive), &|_, _| {}).await?;
-        if finished.is_success() {
-            return Ok(());
-        }
-        Err(Error::Broken {
-            guest: self.called(),
-            last: LastWords::new(&finished.tail),
-        })
-    }
-
-    async fn fetch(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
-        let read = Invocation::shell(r#"[ -e "$1" ] || exit 44; cat -- "$1""#, [path]);
-        let finished = self.run(read, &|_, _| {}).await?;
-        match finished.code {
-            0 => Ok(Some(finished.stdout)),
-            44 => Ok(None),
-            _ => Err(Error::Broken {
-                guest: self.called(),
-                last: LastWords::new(&finished.tail),
-            }),
-        }
     }
 
     fn inventory(&self) -> Result<BTreeMap<String, String>, Error> {

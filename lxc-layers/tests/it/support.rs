@@ -59,6 +59,10 @@ pub(crate) fn write_executable(path: &Path, text: &str) {
 
 #[async_trait]
 impl Guest for LocalGuest {
+    fn called(&self) -> String {
+        "local".to_owned()
+    }
+
     async fn first_contact(&self, _limit: Duration) -> Result<Option<HostKey>, Error> {
         Ok(None)
     }

@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{
     node::{Node, NodeOptions},
-    pve::{Fault, FaultKind, Moment, Phase, Request, Setup, Timing},
+    pve::{Fault, FaultKind, Moment, Phase, Setup, Timing},
 };
 
 /// The host key that every guest of these worlds shows.
@@ -147,15 +147,7 @@ impl World {
 
     /// What the node itself says, asked past every network.
     pub(crate) fn ask(&self, method: &str, path: &str, form: &str) -> Value {
-        let mut request = Request::new(method, &format!("/api2/json{path}"));
-        let token = format!("PVEAPIToken={}", self.setup.root_token());
-        let kind = "application/x-www-form-urlencoded".to_owned();
-        request.headers = vec![
-            ("Authorization".to_owned(), token),
-            ("Content-Type".to_owned(), kind),
-        ];
-        request.body = form.as_bytes().to_vec();
-        let reply = self.node.desk().ask(&request);
+        let reply = self.node.ask(method, path, form);
         assert_eq!(reply.status, 200, "{method} {path}: {}", reply.reason);
         let answer: Value = serde_json::from_slice(&reply.body).unwrap();
         answer["data"].clone()
@@ -335,6 +327,10 @@ struct Sketch {
 
 #[async_trait]
 impl Guest for Sketch {
+    fn called(&self) -> String {
+        self.name.clone()
+    }
+
     async fn first_contact(&self, _limit: Duration) -> Result<Option<HostKey>, Error> {
         Ok(Some(HOST_KEY.parse().unwrap()))
     }

@@ -35,6 +35,10 @@ struct Local {
 
 #[async_trait]
 impl Guest for Local {
+    fn called(&self) -> String {
+        "local".to_owned()
+    }
+
     async fn first_contact(&self, _: Duration) -> Result<Option<HostKey>, guest::Error> {
         Ok(None)
     }

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use super::{CONNECT_SECS, Error, Invocation, OnWait, Reserved, SSH_FAILED, Ssh, Trust};
+use super::{
+    CONNECT_SECS, Error, Guest as _, Invocation, OnWait, Reserved, SSH_FAILED, Ssh, Trust,
+};
 use crate::process::{Finished, Held, Hold};
 
 /// Whether a connection is made for others to share.
