@@ -4,8 +4,10 @@
 
 mod holder;
 pub mod journal;
+mod lines;
 pub mod lock;
 
 pub use holder::Holder;
 pub use journal::{Effect, Entry, Journal, Provenance, Record};
+pub use lines::Lines;
 pub use lock::Lock;

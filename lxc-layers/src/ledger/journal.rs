@@ -5,14 +5,13 @@
 //! it. A run that was killed leaves an intention without an end, which the next run looks into.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use serde::{Deserialize, Serialize};
+
+use super::Lines;
 
 /// Past this size a journal is set aside under the name `….1` when a run begins.
 const TURN_OVER: u64 = 8 * 1024 * 1024;
@@ -120,9 +119,8 @@ pub struct Effect {
 /// The journal of one run, open for appending.
 #[derive(Debug)]
 pub struct Journal {
-    path: PathBuf,
+    lines: Lines,
     run: String,
-    file: Mutex<File>,
 }
 
 impl Journal {
@@ -137,15 +135,12 @@ impl Journal {
             path: path.clone(),
             source,
         };
-        fs::create_dir_all(folder).map_err(fail)?;
         if fs::metadata(&path).is_ok_and(|file| file.len() > TURN_OVER) {
             fs::rename(&path, path.with_extension("jsonl.1")).map_err(fail)?;
         }
-        let file = open(&path).map_err(fail)?;
         let journal = Self {
-            path,
+            lines: Lines::open(path.clone()).map_err(fail)?,
             run: run.to_owned(),
-            file: Mutex::new(file),
         };
         journal.write(begin)?;
         Ok(journal)
@@ -174,18 +169,10 @@ impl Journal {
             run: self.run.clone(),
             entry,
         };
-        self.append(&record).map_err(|source| Error {
-            path: self.path.clone(),
+        self.lines.append(&record).map_err(|source| Error {
+            path: self.lines.path().to_owned(),
             source,
         })
-    }
-
-    fn append(&self, record: &Record) -> io::Result<()> {
-        let mut line = serde_json::to_vec(record)?;
-        line.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&line)?;
-        file.sync_data()
     }
 
     /// What every run wrote into a state folder, oldest first; a torn line is left out.
@@ -194,31 +181,8 @@ impl Journal {
     ///
     /// When the file exists and cannot be read.
     pub fn read(folder: &Path) -> io::Result<Vec<Record>> {
-        match fs::read_to_string(Self::path(folder)) {
-            Ok(text) => Ok(text.lines().filter_map(parse).collect()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        Lines::read(&Self::path(folder))
     }
-}
-
-/// Opens for appending; a line that a killed run left torn is ended first, so that the next one
-/// stands alone.
-fn open(path: &Path) -> io::Result<File> {
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
-    let torn = fs::read(path)?.last().is_some_and(|byte| *byte != b'\n');
-    if torn {
-        file.write_all(b"\n")?;
-    }
-    Ok(file)
-}
-
-fn parse(line: &str) -> Option<Record> {
-    serde_json::from_str(line).ok()
 }
 
 /// Now, RFC 3339 with milliseconds, UTC.
@@ -350,9 +314,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error_before_the_effect() {
         let journal = Journal {
-            path: PathBuf::from("/dev/full"),
+            lines: Lines::open(PathBuf::from("/dev/full")).unwrap(),
             run: "r1".to_owned(),
-            file: Mutex::new(OpenOptions::new().append(true).open("/dev/full").unwrap()),
         };
         let error = journal.write(begin()).unwrap_err();
         assert_eq!(error.to_string(), "writing the run journal `/dev/full`");

@@ -5,14 +5,11 @@
 //! the one thing that the world does not: that credentials were shown.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
-use lxc_layers::ledger::Provenance;
+use lxc_layers::ledger::{Lines, Provenance};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Stage};
@@ -84,9 +81,8 @@ pub enum Entry {
 /// The journal, open for appending.
 #[derive(Debug)]
 pub struct Journal {
-    path: PathBuf,
+    lines: Lines,
     run: String,
-    file: Mutex<File>,
 }
 
 impl Journal {
@@ -96,13 +92,12 @@ impl Journal {
     /// When the file cannot be made or written.
     pub fn begin(folder: &Path, begin: Entry) -> Result<Self, Error> {
         let path = Self::path(folder);
-        let file = fs::create_dir_all(folder).and_then(|()| open(&path));
-        let file = file.map_err(Error::local("opening the journal", &path))?;
+        let lines = Lines::open(path.clone());
+        let lines = lines.map_err(Error::local("opening the journal", &path))?;
         let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
         let journal = Self {
-            path,
+            lines,
             run: format!("{now}-{:04x}", rand::random::<u16>()),
-            file: Mutex::new(file),
         };
         journal.write(begin)?;
         Ok(journal)
@@ -130,16 +125,9 @@ impl Journal {
             run: self.run.clone(),
             entry,
         };
-        self.append(&record)
-            .map_err(Error::local("writing the journal", &self.path))
-    }
-
-    fn append(&self, record: &Record) -> io::Result<()> {
-        let mut line = serde_json::to_vec(record)?;
-        line.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&line)?;
-        file.sync_data()
+        self.lines
+            .append(&record)
+            .map_err(Error::local("writing the journal", self.lines.path()))
     }
 
     /// What every run wrote, oldest first; a torn line is left out.
@@ -147,32 +135,14 @@ impl Journal {
     /// # Errors
     /// When the file exists and cannot be read.
     pub fn read(folder: &Path) -> io::Result<Vec<Record>> {
-        match fs::read_to_string(Self::path(folder)) {
-            Ok(text) => Ok(text
-                .lines()
-                .filter_map(|line| serde_json::from_str(line).ok())
-                .collect()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        Lines::read(&Self::path(folder))
     }
-}
-
-/// Opens for appending; a line that a killed run left torn is ended first.
-fn open(path: &Path) -> io::Result<File> {
-    let mut file = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
-    if fs::read(path)?.last().is_some_and(|byte| *byte != b'\n') {
-        file.write_all(b"\n")?;
-    }
-    Ok(file)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn begin() -> Entry {
