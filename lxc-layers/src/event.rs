@@ -152,19 +152,19 @@ impl fmt::Display for Layer {
     }
 }
 
-/// Where events go: to whoever shows progress. Cheap to clone.
+/// Where events go, those of the engine or others: to whoever shows progress. Cheap to clone.
 #[derive(Clone)]
-pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
+pub struct Events<E = Event>(Arc<dyn Fn(E) + Send + Sync>);
 
-impl fmt::Debug for Events {
+impl<E> fmt::Debug for Events<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Events")
     }
 }
 
-impl Events {
+impl<E: 'static> Events<E> {
     /// Events that are told to `listener`, one at a time from any thread.
-    pub fn to(listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
+    pub fn to(listener: impl Fn(E) + Send + Sync + 'static) -> Self {
         Self(Arc::new(listener))
     }
 
@@ -175,10 +175,12 @@ impl Events {
     }
 
     /// Tells one.
-    pub fn tell(&self, event: Event) {
+    pub fn tell(&self, event: E) {
         (self.0)(event);
     }
+}
 
+impl Events {
     /// Tells that a step begins; the answer tells its end.
     #[must_use]
     pub fn begin(&self, step: Step) -> Running {

@@ -1,7 +1,5 @@
 //! Events: everything that a bootstrap can tell while it happens.
 
-use std::{fmt, sync::Arc};
-
 use lxc_layers::event as engine;
 use serde::Serialize;
 
@@ -64,36 +62,11 @@ pub enum Event {
     Engine(engine::Event),
 }
 
-/// Where events go. Cheap to clone.
-#[derive(Clone)]
-pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
+/// Where events go.
+pub type Events = engine::Events<Event>;
 
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Events")
-    }
-}
-
-impl Events {
-    /// Events that are told to `listener`.
-    pub fn to(listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(listener))
-    }
-
-    /// Events that nobody hears.
-    #[must_use]
-    pub fn unheard() -> Self {
-        Self::to(drop)
-    }
-
-    /// Tells one.
-    pub fn tell(&self, event: Event) {
-        (self.0)(event);
-    }
-
-    /// The same listener, for what the engine tells.
-    pub(super) fn of_engine(&self) -> engine::Events {
-        let listener = self.clone();
-        engine::Events::to(move |event| listener.tell(Event::Engine(event)))
-    }
+/// The same listener, for what the engine tells.
+pub(super) fn of_engine(events: &Events) -> engine::Events {
+    let listener = events.clone();
+    engine::Events::to(move |event| listener.tell(Event::Engine(event)))
 }

@@ -1,6 +1,6 @@
 //! What a runner tells while it works.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use serde::Serialize;
 
@@ -64,26 +64,8 @@ pub enum Event {
     },
 }
 
-/// Where events go. Cheap to clone.
-#[derive(Clone)]
-pub struct Events(Arc<dyn Fn(Event) + Send + Sync>);
-
-impl fmt::Debug for Events {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Events")
-    }
-}
-
-impl Events {
-    /// Events that are told to `listener`.
-    pub fn to(listener: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(listener))
-    }
-
-    pub(crate) fn tell(&self, event: Event) {
-        (self.0)(event);
-    }
-}
+/// Where events go.
+pub type Events = lxc_layers::event::Events<Event>;
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

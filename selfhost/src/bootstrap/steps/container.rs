@@ -13,7 +13,7 @@ use lxc_layers::{
     plan::{self, Action, Plan},
 };
 
-use super::super::{Call, Error, Found, Ground, Site, Step, Undone};
+use super::super::{Call, Error, Found, Ground, Site, Step, Undone, event::of_engine};
 
 pub(super) fn steps() -> Vec<Box<dyn Step>> {
     vec![Box::new(Container::default())]
@@ -101,7 +101,7 @@ impl Step for Container {
         let desired = site.settings.only_control_plane()?;
         let plan = planned(site).await?;
         let seams = site.settings.seams.clone();
-        let events = site.events.of_engine();
+        let events = of_engine(&site.events);
         let done = execute::execute(seams, &desired, &plan, engine(site), events).await;
         let report = done.map_err(Error::engine("making the container"))?;
         match report.failures().next() {
@@ -124,7 +124,7 @@ impl Step for Container {
         let settings = &site.settings;
         let host = settings.seams.host.clone();
         let doomed = Doomed::from(settings.control_plane()?);
-        let events = site.events.of_engine();
+        let events = of_engine(&site.events);
         let gone = execute::destroy(host, &settings.desired, &doomed, engine(site), events).await;
         match gone.map_err(Error::engine("taking the container away"))? {
             Destroyed::Gone => Ok(Undone::Gone),
