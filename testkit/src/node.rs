@@ -28,7 +28,7 @@ use crate::doors::Desk;
 use crate::doors::server::{self, Identity, Shared};
 use crate::guests::{Guests, HostNetwork};
 use crate::journal::Journal;
-use crate::pve::{Moment, Setup, World};
+use crate::pve::{Moment, Reply, Request, Setup, World};
 
 mod error;
 mod files;
@@ -313,6 +313,21 @@ impl Node {
     #[must_use]
     pub fn root_token(&self) -> String {
         self.setup.root_token()
+    }
+
+    /// What the node answers root, asked past every network: `path` is below `/api2/json`, `form` is
+    /// URL-encoded.
+    #[must_use]
+    pub fn ask(&self, method: &str, path: &str, form: &str) -> Reply {
+        let mut request = Request::new(method, &format!("/api2/json{path}"));
+        let token = format!("PVEAPIToken={}", self.root_token());
+        let kind = "application/x-www-form-urlencoded".to_owned();
+        request.headers = vec![
+            ("Authorization".to_owned(), token),
+            ("Content-Type".to_owned(), kind),
+        ];
+        request.body = form.as_bytes().to_vec();
+        self.desk.ask(&request)
     }
 
     /// Address and token of the control calls, when there are any.

@@ -14,12 +14,12 @@ use std::{
 use gitea_api::{Auth, Client, tls::Trust};
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::{
-    node::{Node, NodeOptions},
-    pve::{Setup, Timing},
-};
+use testkit::node::Node;
 
-use crate::{scene::end_of, support::proxmox_ci};
+use crate::{
+    scene::end_of,
+    support::{node, proxmox_ci},
+};
 
 /// A secret that must turn up nowhere.
 pub(crate) const CANARY: &str = "canary-5f1d-operator-secret";
@@ -37,21 +37,10 @@ pub(crate) struct World {
 impl World {
     /// A node and a committed fleet, and a small clone that stands for the project's own.
     pub(crate) async fn new() -> Self {
-        let setup = Setup {
-            node: "pve".to_owned(),
-            timing: Timing::Natural,
-            slow_refusals: false,
-            templates: vec![("debian-12.tar.zst".to_owned(), 1 << 20)],
-            ..Setup::with_fresh_secrets()
-        };
-        let options = NodeOptions {
-            setup,
-            ..NodeOptions::default()
-        };
         let number = WORLDS.fetch_add(1, Ordering::SeqCst);
         let process = 64 + std::process::id() % 128;
         let world = Self {
-            node: Node::start(options).await.unwrap(),
+            node: node().await,
             folder: tempfile::tempdir().unwrap(),
             net: format!("127.{process}.{number}"),
         };

@@ -9,12 +9,9 @@ use std::{
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testkit::{
-    node::{Node, NodeOptions},
-    pve::{Request, Setup, Timing},
-};
+use testkit::node::Node;
 
-use crate::support::proxmox_ci;
+use crate::support::{node, proxmox_ci};
 
 const FLEET: &str = "\
 id = \"fleet-0123456789\"
@@ -42,19 +39,8 @@ pub(crate) struct Scene {
 impl Scene {
     /// A node and a fleet of two containers, `app` after `db`.
     pub(crate) async fn new() -> Self {
-        let setup = Setup {
-            node: "pve".to_owned(),
-            timing: Timing::Natural,
-            slow_refusals: false,
-            templates: vec![("debian-12.tar.zst".to_owned(), 1 << 20)],
-            ..Setup::with_fresh_secrets()
-        };
-        let options = NodeOptions {
-            setup,
-            ..NodeOptions::default()
-        };
         let scene = Self {
-            node: Node::start(options).await.unwrap(),
+            node: node().await,
             folder: tempfile::tempdir().unwrap(),
         };
         scene.write("fleet.toml", FLEET, 0o644);
@@ -125,15 +111,7 @@ impl Scene {
 
     /// What the node itself says, asked past every network.
     pub(crate) fn ask(&self, method: &str, path: &str, form: &str) -> Value {
-        let mut request = Request::new(method, &format!("/api2/json{path}"));
-        let token = format!("PVEAPIToken={}", self.node.root_token());
-        let kind = "application/x-www-form-urlencoded".to_owned();
-        request.headers = vec![
-            ("Authorization".to_owned(), token),
-            ("Content-Type".to_owned(), kind),
-        ];
-        request.body = form.as_bytes().to_vec();
-        let reply = self.node.desk().ask(&request);
+        let reply = self.node.ask(method, path, form);
         assert_eq!(reply.status, 200, "{method} {path}: {}", reply.reason);
         let answer: Value = serde_json::from_slice(&reply.body).unwrap();
         answer["data"].clone()

@@ -2,11 +2,32 @@
 
 use std::process::{Command, Output};
 
+use testkit::{
+    node::{Node, NodeOptions},
+    pve::{Setup, Timing},
+};
+
 /// The program with these arguments, without anything of our own environment.
 pub(crate) fn proxmox_ci(args: &[&str]) -> Command {
     let mut command = program(env!("CARGO_BIN_EXE_proxmox-ci"));
     command.args(args);
     command
+}
+
+/// A node of memory guests, named `pve`, with one template, whose tasks take their time.
+pub(crate) async fn node() -> Node {
+    let setup = Setup {
+        node: "pve".to_owned(),
+        timing: Timing::Natural,
+        slow_refusals: false,
+        templates: vec![("debian-12.tar.zst".to_owned(), 1 << 20)],
+        ..Setup::with_fresh_secrets()
+    };
+    let options = NodeOptions {
+        setup,
+        ..NodeOptions::default()
+    };
+    Node::start(options).await.unwrap()
 }
 
 /// A program without anything of our own environment.
