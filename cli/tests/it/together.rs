@@ -1,7 +1,7 @@
 //! Two who work on one fleet at the same time: from one folder, and from two machines.
 
 use std::{
-    fs,
+    fs::{self, File},
     time::{Duration, Instant},
 };
 
@@ -20,20 +20,29 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_runs_of_one_folder_do_not_meet() {
     let scene = Scene::new().await;
-    let children: Vec<_> = (0..2)
-        .map(|_| scene.command(&["apply", "--yes"]).spawn().unwrap())
-        .collect();
-    let mut told = String::new();
-    for child in children {
+    let app = scene.guests().join("10.77.0.112");
+    fs::create_dir_all(&app).unwrap();
+    fs::write(app.join("wait"), "").unwrap();
+    let first = scene.command(&["apply", "--yes"]).spawn().unwrap();
+    until("the script of the first runs", || app.join("work").exists()).await;
+    let said = scene.guests().join("said-by-the-second");
+    let second = scene
+        .command(&["apply", "--yes"])
+        .stderr(File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let told = || fs::read_to_string(&said).unwrap();
+    until("the second waits", || told().contains(", since ")).await;
+    fs::remove_file(app.join("wait")).unwrap();
+    let waits = format!(
+        "waiting for another run: `apply`, process {} of ",
+        first.id()
+    );
+    for child in [first, second] {
         let output = end_of(child).await;
         assert_eq!(output.status.code(), Some(0), "{}", scene.told(&output));
-        told += &scene.told(&output);
     }
-    assert!(
-        told.contains("waiting for another run: `apply`, process"),
-        "{told}"
-    );
-    assert!(told.contains(" of ") && told.contains(" on ") && told.contains(", since "));
+    assert!(told().contains(&waits), "{}", told());
     assert_eq!(scene.ran("10.77.0.112"), ["base", "script"]);
 }
 

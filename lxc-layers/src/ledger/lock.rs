@@ -42,6 +42,9 @@ pub enum Error {
     },
 }
 
+/// How often a holder without a name is asked again before the wait is told.
+const UNNAMED: u8 = 4;
+
 /// The lock of a fleet, held until it is dropped.
 #[derive(Debug)]
 pub struct Lock {
@@ -69,6 +72,7 @@ impl Lock {
         let pauses = (Duration::from_millis(50), Duration::from_millis(500));
         let mut patience = Patience::new(limit, pauses.0, pauses.1);
         let mut told = false;
+        let mut unnamed = 0;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
@@ -76,7 +80,10 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => {}
             }
             let holder = holder(&mut file);
-            if !told {
+            unnamed += u8::from(holder.is_none());
+            let named = holder.is_some() || unnamed > UNNAMED;
+            let holder = holder.unwrap_or_else(|| "one that has not said its name yet".to_owned());
+            if named && !told {
                 on_wait(&holder);
                 told = true;
             }
@@ -111,12 +118,14 @@ fn sign(file: &mut File, command: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-fn holder(file: &mut File) -> String {
+/// Who wrote its name into the file, which happens a moment after the lock was taken.
+fn holder(file: &mut File) -> Option<String> {
     let mut text = String::new();
-    match file.rewind().and_then(|()| file.read_to_string(&mut text)) {
-        Ok(_) if !text.is_empty() => text,
-        _ => "one that has not said its name yet".to_owned(),
-    }
+    file.rewind()
+        .and_then(|()| file.read_to_string(&mut text))
+        .ok()
+        .filter(|_| !text.is_empty())?;
+    Some(text)
 }
 
 #[cfg(test)]
@@ -124,6 +133,25 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_holder_that_has_just_begun_is_told_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = open(folder.path(), &folder.path().join("lock")).unwrap();
+        first.try_lock().unwrap();
+        let waited = Mutex::new(Vec::new());
+        let note = |holder: &str| waited.lock().unwrap().push(holder.to_owned());
+        let late = async {
+            tokio::time::sleep(Duration::from_millis(70)).await;
+            sign(&mut first, "destroy").unwrap();
+        };
+        let limit = Duration::from_secs(2);
+        let (second, ()) = tokio::join!(Lock::take(folder.path(), "apply", limit, &note), late);
+        assert!(second.is_err());
+        let waited = waited.into_inner().unwrap();
+        assert_eq!(waited.len(), 1, "{waited:?}");
+        assert!(waited[0].starts_with("`destroy`, process "), "{waited:?}");
+    }
 
     #[tokio::test]
     async fn the_second_is_refused_and_told_who_the_first_is() {
