@@ -138,6 +138,10 @@ fn forbidden(refusal: &Refusal) -> ErrorKind {
     if let Some(scopes) = missing_scope(refusal.text()) {
         return scopes;
     }
+    // A server that shows nothing to strangers says so with this status instead of 401.
+    if refusal.has("Only signed in user is allowed") {
+        return ErrorKind::Unauthorized;
+    }
     if refusal.has("You must change your password") {
         return ErrorKind::MustChangePassword;
     }
@@ -413,6 +417,12 @@ mod tests {
         };
         assert_eq!(required, ["read:user", "read:organization"]);
         assert_eq!(have, ["read:user", "write:misc"]);
+    }
+
+    #[test]
+    fn a_server_that_answers_nobody_unknown_wants_credentials() {
+        let body = r#"{"message":"Only signed in user is allowed to call APIs.","url":"…"}"#;
+        assert_eq!(kind(Verb::Get, 403, body), ErrorKind::Unauthorized);
     }
 
     #[test]
