@@ -5,6 +5,10 @@
 //! ```
 //! takes two minutes on an idle machine of two cores, and ends with a table. Every server is a process
 //! of its own: this program, started again with the name of what it shall be.
+//!
+//! Writes have a goal in fsyncs. Where one takes 0.1 ms, five times as many writes are more than a bare
+//! server can answer reads, so the same is measured once more with every fsync 5 ms longer, which is
+//! what strace can do: there, what counts is how many writes share one.
 #![expect(clippy::print_stdout, reason = "a bench is read on the terminal")]
 #![expect(
     clippy::unwrap_used,
@@ -27,6 +31,8 @@ mod play;
 use load::{Ask, rate};
 use play::{Child, git, ready_of};
 
+/// How much longer an fsync takes on the disk that is made slow.
+const SLOW: Duration = Duration::from_millis(5);
 /// How long each rate is measured.
 const SPAN: Duration = Duration::from_secs(3);
 /// Files of the large push.
@@ -53,6 +59,7 @@ fn main() {
         ["serve-forge", folder] => serve_forge(Path::new(folder)),
         ["serve-bare", folder] => plain::serve_bare(Path::new(folder)),
         ["serve-backend", folder] => plain::serve_backend(Path::new(folder)),
+        ["time-fsyncs", folder] => time_fsyncs(Path::new(folder)),
         // Tests of all targets start it without `--bench`, and want nothing measured.
         given if given.contains(&"--bench") => measure(),
         _ => {}
@@ -91,6 +98,7 @@ fn measure() {
     reads(folder, &ready, &mut lines);
     git_reads(folder, &ready, &mut lines);
     writes(folder, &ready, &mut lines);
+    let group = slow_writes(folder, &mut lines);
     pushes(folder, &ready, &mut lines);
     let killed = play::seconds_to_ready(folder, forge, play::End::Killed);
     let (again, after_kill) = killed;
@@ -116,6 +124,7 @@ fn measure() {
             line.unit
         );
     }
+    println!("{group}");
     println!("idle, after a start in an empty folder: {idle:.1} MiB (goal: at most 30)");
     println!(
         "idle, after a start in a used folder: {:.1} MiB",
@@ -260,16 +269,7 @@ fn git_reads(folder: &Path, ready: &Ready, lines: &mut Vec<Line>) {
 /// Acknowledged writes of eight callers, beside as many writes with one fsync each.
 fn writes(folder: &Path, ready: &Ready, lines: &mut Vec<Line>) {
     let plain = play::fsyncs(&folder.join("fsync"), SPAN);
-    let ours = load::numbered_rate(ready, 8, SPAN, |number| {
-        let path = format!("/api/v1/repos/root1/r/actions/variables/V_{number}");
-        Ask::new(
-            ready,
-            "POST",
-            &path,
-            &token(ready),
-            Some(&json!({ "value": "x" })),
-        )
-    });
+    let ours = variables(ready);
     lines.push(Line {
         what: "POST …/actions/variables, 8 connections".into(),
         ours,
@@ -277,6 +277,49 @@ fn writes(folder: &Path, ready: &Ready, lines: &mut Vec<Line>) {
         unit: "writes/s, fsyncs/s",
         goal: (5.0, "least"),
     });
+}
+
+/// The same writes where an fsync takes long; what a caller shares with others shows there.
+///
+/// Answers a line about how many fsyncs a write needed.
+fn slow_writes(folder: &Path, lines: &mut Vec<Line>) -> String {
+    let folder = &folder.join("slow");
+    std::fs::create_dir(folder).unwrap();
+    let Some((timer, plain)) = play::on_slow_disk("time-fsyncs", folder, SLOW) else {
+        return "writes on a slow disk: not measured, since there is no strace".into();
+    };
+    timer.end();
+    let (forge, ready) = play::on_slow_disk("serve-forge", folder, SLOW).unwrap();
+    let ready: Ready = serde_json::from_str(&ready).unwrap();
+    prepare(&ready);
+    let before = play::fsyncs_of(folder);
+    let ours = variables(&ready);
+    let fsyncs = play::fsyncs_of(folder) - before;
+    forge.end();
+    lines.push(Line {
+        what: "the same, each fsync 5 ms longer".into(),
+        ours,
+        plain: plain.parse().unwrap(),
+        unit: "writes/s, fsyncs/s",
+        goal: (5.0, "least"),
+    });
+    let each = fsyncs as f64 / (ours * SPAN.as_secs_f64());
+    format!("fsyncs for each acknowledged write there: {each:.2}, 8 connections")
+}
+
+/// Tells how many fsyncs a second there are, one after the other.
+fn time_fsyncs(folder: &Path) {
+    let rate = play::fsyncs(&folder.join("fsync"), SPAN);
+    play::announce(&folder.join("ready"), &rate.to_string());
+}
+
+/// Acknowledged writes per second of eight callers.
+fn variables(ready: &Ready) -> f64 {
+    load::numbered_rate(ready, 8, SPAN, |number| {
+        let path = format!("/api/v1/repos/root1/r/actions/variables/V_{number}");
+        let body = json!({ "value": "x" });
+        Ask::new(ready, "POST", &path, &token(ready), Some(&body))
+    })
 }
 
 /// One large push and its clone, beside `git http-backend` behind a plain server.

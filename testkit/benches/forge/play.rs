@@ -60,6 +60,14 @@ pub(crate) fn seconds_to_ready(folder: &Path, mut forge: Child, end: End) -> (Ch
     (forge, best)
 }
 
+impl Child {
+    /// Asks a forge to end, and waits until it has.
+    pub(crate) fn end(mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
 impl Drop for Child {
     fn drop(&mut self) {
         // It may have ended by itself.
@@ -140,6 +148,33 @@ pub(crate) fn many_files(work: &Path, count: usize) {
             && git(work, &["add", "-A"])
             && git(work, &["commit", "-q", "-m", "many"])
     );
+}
+
+/// This program as something else on a slow disk, where each fsync takes so much longer.
+///
+/// It is done by strace, which also writes each of them down, see [`fsyncs_of`]; `None` without it.
+pub(crate) fn on_slow_disk(what: &str, folder: &Path, delay: Duration) -> Option<(Child, String)> {
+    let version = program("strace").arg("-V").stdout(Stdio::null()).status();
+    version.ok().filter(std::process::ExitStatus::success)?;
+    let mut command = program("strace");
+    command.args(["-f", "-qq", "--seccomp-bpf", "-e", "trace=fsync,fdatasync"]);
+    let delay = delay.as_micros();
+    command.arg(format!("--inject=fsync,fdatasync:delay_exit={delay}"));
+    command.arg("-o").arg(folder.join("trace"));
+    command.arg(std::env::current_exe().unwrap());
+    command.arg(what).arg(folder).stdin(Stdio::piped());
+    let child = Child(command.spawn().unwrap());
+    let line = ready_of(folder, "ready");
+    Some((child, line))
+}
+
+/// How many times a program [`on_slow_disk`] has waited for the disk.
+pub(crate) fn fsyncs_of(folder: &Path) -> usize {
+    let trace = std::fs::read_to_string(folder.join("trace")).unwrap();
+    trace
+        .lines()
+        .filter(|line| line.ends_with(" = 0 (DELAYED)"))
+        .count()
 }
 
 /// Writes a second of 512 bytes, one after the other, each followed by an fsync.

@@ -236,8 +236,10 @@ impl<T: Row> AnyTable for Table<T> {
             return Ok(());
         }
         let row: T = serde_json::from_slice(value)?;
-        self.put(key, row);
-        self.touched.remove(&key);
+        self.forget(key);
+        self.last = self.last.max(key);
+        self.remember(key, &row);
+        self.rows.insert(key, row);
         Ok(())
     }
 
