@@ -14,6 +14,7 @@ pub(crate) use tokens::add as add_token;
 
 pub mod account;
 mod admin;
+mod applications;
 pub mod branches;
 pub(crate) mod comments;
 pub mod commits;
@@ -47,6 +48,7 @@ const TABLES: &[&[Route]] = &[
     users::ROUTES,
     account::ROUTES,
     tokens::ROUTES,
+    applications::ROUTES,
     keys::ROUTES,
     admin::ROUTES,
     orgs::ROUTES,
@@ -65,6 +67,7 @@ const TABLES: &[&[Route]] = &[
     tags::ROUTES,
     statuses::ROUTES,
     releases::ROUTES,
+    releases::files::ROUTES,
     issues::ROUTES,
     issues::around::ROUTES,
     labels::ROUTES,
@@ -87,7 +90,7 @@ const DOORS: &[Door] = &[
     server::health,
     server::description,
     runners::door,
-    releases::door,
+    releases::files::door,
     smart::door,
     pages::door,
 ];

@@ -16,6 +16,7 @@ mod folder;
 mod history;
 mod limit;
 mod object;
+mod patch;
 pub(crate) mod program;
 mod quarantine;
 mod reference;
@@ -24,6 +25,7 @@ mod tree;
 pub use history::Changes;
 pub(crate) use limit::Place;
 pub use object::{Commit, Kind, Object, Person, TagObject};
+pub use patch::Patched;
 pub use program::Finished;
 pub(crate) use quarantine::Quarantine;
 pub use reference::{Move, RefError};
@@ -291,6 +293,16 @@ impl Git {
         let new = self.commit(repo, after)?.tree;
         let mut changed = Vec::new();
         self.differ(repo, old.as_deref(), Some(&new), "", &mut changed)?;
+        Ok(changed)
+    }
+
+    /// The paths that differ between two trees.
+    ///
+    /// # Errors
+    /// When a tree cannot be read.
+    pub fn changed_between(&self, repo: i64, old: &str, new: &str) -> Result<Vec<String>, Error> {
+        let mut changed = Vec::new();
+        self.differ(repo, Some(old), Some(new), "", &mut changed)?;
         Ok(changed)
     }
 

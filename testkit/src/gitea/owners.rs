@@ -178,6 +178,7 @@ pub(crate) fn remove(world: &mut World, id: i64, doer: i64, effects: &mut Effect
     }
     world.emails.remove_group(id);
     world.tokens.remove_group(id);
+    world.applications.remove_group(id);
     world.keys.remove_group(id);
     world.teams.remove_group(id);
     let teams: Vec<i64> = world

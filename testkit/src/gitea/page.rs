@@ -130,6 +130,18 @@ impl Reply {
     }
 }
 
+/// One page of a list that tells its length but not where its other pages are.
+pub fn counted<T>(
+    call: &Call,
+    settings: &Settings,
+    list: &[T],
+    view: impl Fn(&T) -> Value,
+) -> Reply {
+    let page = Page::of(call, settings);
+    let entries: Vec<Value> = page.slice(list).iter().map(view).collect();
+    Reply::ok(Value::Array(entries)).with_header("x-total-count", list.len().to_string())
+}
+
 /// One page of a list with its headers, each entry made by `view`.
 pub fn listed<T>(
     call: &Call,

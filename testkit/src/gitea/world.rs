@@ -11,7 +11,9 @@ mod account;
 mod project;
 mod tracker;
 
-pub use account::{EmailAddress, Owner, OwnerKind, PublicKey, Redirect, Team, Token, Visibility};
+pub use account::{
+    Application, EmailAddress, Owner, OwnerKind, PublicKey, Redirect, Team, Token, Visibility,
+};
 pub use project::{
     Attachment, Collaborator, CommitStatus, DeployKey, MergeRules, References, Release,
     RepoRedirect, Repository, TagProtection, Transfer,
@@ -38,6 +40,8 @@ pub struct World {
     pub redirects: Table<Redirect>,
     /// Access tokens.
     pub tokens: Table<Token>,
+    /// Programs that sign people in.
+    pub applications: Table<Application>,
     /// SSH keys of users.
     pub keys: Table<PublicKey>,
     /// Teams of organisations.
@@ -90,6 +94,7 @@ impl World {
             emails: Table::default(),
             redirects: Table::default(),
             tokens: Table::default(),
+            applications: Table::default(),
             keys: Table::default(),
             teams: Table::default(),
             repos: Table::default(),
@@ -119,6 +124,7 @@ impl World {
             &mut self.emails,
             &mut self.redirects,
             &mut self.tokens,
+            &mut self.applications,
             &mut self.keys,
             &mut self.teams,
             &mut self.repos,

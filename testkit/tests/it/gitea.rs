@@ -1,5 +1,6 @@
 //! The Gitea side as its users meet it: a forge with git, tokens and a folder that survives.
 
+mod breadth;
 mod conversation;
 mod durability;
 mod golden;

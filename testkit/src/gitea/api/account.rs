@@ -42,7 +42,6 @@ pub(crate) const ROUTES: &[Route] = &[
     read("/user/stopwatches", REPO, SIGNED, nothing),
     read("/user/times", REPO, SIGNED, nothing),
     read("/user/blocks", USER, SIGNED, nothing),
-    read("/user/applications/oauth2", USER, SIGNED, nothing),
     read(
         "/notifications",
         &[&[Category::Notification]],

@@ -7,7 +7,7 @@ use crate::gitea::access::Mode;
 use crate::gitea::api::users::{self, View};
 use crate::gitea::bind::{Rule, Schema, bind, ruled, text};
 use crate::gitea::clock::{parse, rfc3339};
-use crate::gitea::page::listed;
+use crate::gitea::page::counted;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
@@ -150,7 +150,7 @@ fn all(world: &World, scene: &Scene<'_>) -> Answer {
                 && within(comment, span)
         })
         .collect();
-    Ok(listed(scene.call, &world.settings, &found, |comment| {
+    Ok(counted(scene.call, &world.settings, &found, |comment| {
         view(world, &scene.call.base, comment)
     }))
 }
@@ -170,7 +170,7 @@ fn timeline(world: &World, scene: &Scene<'_>) -> Answer {
         .map(|(_, comment)| comment)
         .filter(hidden)
         .collect();
-    Ok(listed(scene.call, &world.settings, &done, |comment| {
+    Ok(counted(scene.call, &world.settings, &done, |comment| {
         let mut shown = view(world, base, comment);
         if let Some(members) = shown.as_object_mut() {
             for name in ["original_author", "original_author_id", "assets"] {
@@ -336,7 +336,7 @@ fn reaction_view(world: &World, scene: &Scene<'_>, reaction: &Reaction) -> Value
 
 fn reactions(world: &World, scene: &Scene<'_>) -> Answer {
     let reactions = kept(world, &holder(world, scene)?);
-    Ok(listed(
+    Ok(counted(
         scene.call,
         &world.settings,
         &reactions,

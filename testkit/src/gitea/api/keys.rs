@@ -9,7 +9,7 @@ use super::repos::{self, REPO};
 use crate::gitea::api::users::{self, View};
 use crate::gitea::bind::{Rule, Schema, bind, flag, ruled};
 use crate::gitea::clock::rfc3339;
-use crate::gitea::page::listed;
+use crate::gitea::page::{counted, listed};
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
@@ -126,6 +126,7 @@ fn view(world: &World, scene: &Scene<'_>, key: &PublicKey) -> Value {
 
 fn list(world: &World, scene: &Scene<'_>, user: i64) -> Answer {
     let wanted = scene.call.query("fingerprint");
+    let wanted = wanted.filter(|wanted| !wanted.is_empty());
     let keys = world
         .keys
         .of(user)
@@ -367,14 +368,18 @@ fn deploy_view(world: &World, scene: &Scene<'_>, key: &DeployKey) -> Result<Valu
 }
 
 fn deploy_keys(world: &World, scene: &Scene<'_>) -> Answer {
+    let of_key = scene.call.query("key_id").and_then(|id| id.parse().ok());
+    let of_key = of_key.filter(|id: &i64| *id != 0);
     let wanted = scene.call.query("fingerprint");
+    let wanted = wanted.filter(|wanted| !wanted.is_empty());
     let keys = world
         .deploy_keys
         .of(scene.repo)
         .map(|(_, key)| key)
-        .filter(|key| wanted.is_none_or(|wanted| key.fingerprint == wanted));
+        .filter(|key| wanted.is_none_or(|wanted| key.fingerprint == wanted))
+        .filter(|key| of_key.is_none_or(|id| key.key == id));
     let keys: Vec<&DeployKey> = keys.collect();
-    Ok(listed(scene.call, &world.settings, &keys, |key| {
+    Ok(counted(scene.call, &world.settings, &keys, |key| {
         deploy_view(world, scene, key).unwrap_or_default()
     }))
 }

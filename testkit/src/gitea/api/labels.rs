@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::issues::{self, ISSUE, READ, SIGNED, Told, found};
 use crate::gitea::access::{Mode, Unit};
 use crate::gitea::bind::{Body, Kind, Rule, Schema, bind, flag, of, ruled, text};
-use crate::gitea::page::listed;
+use crate::gitea::page::counted;
 use crate::gitea::permission;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
@@ -125,7 +125,7 @@ fn list(world: &World, scene: &Scene<'_>) -> Answer {
         }
         _ => labels.sort_by_key(|label| label.name.to_lowercase()),
     }
-    Ok(listed(scene.call, &world.settings, &labels, |label| {
+    Ok(counted(scene.call, &world.settings, &labels, |label| {
         view(world, &scene.call.base, label)
     }))
 }

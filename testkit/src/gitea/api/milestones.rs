@@ -6,7 +6,7 @@ use super::issues::{ISSUE, READ};
 use crate::gitea::access::Unit;
 use crate::gitea::bind::{Kind, Rule, Schema, bind, of, ruled, text};
 use crate::gitea::clock::rfc3339;
-use crate::gitea::page::listed;
+use crate::gitea::page::counted;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
@@ -98,7 +98,7 @@ fn list(world: &World, scene: &Scene<'_>) -> Answer {
             milestone.id,
         )
     });
-    Ok(listed(scene.call, &world.settings, &found, |milestone| {
+    Ok(counted(scene.call, &world.settings, &found, |milestone| {
         view(world, milestone)
     }))
 }

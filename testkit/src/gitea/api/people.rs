@@ -115,7 +115,7 @@ const fn star_route(method: &'static str, run: Run) -> Route {
 
 fn page(world: &World, scene: &Scene<'_>, ids: impl Iterator<Item = i64>) -> Answer {
     let list: Vec<&Owner> = ids.filter_map(|id| world.owners.get(id)).collect();
-    Ok(users::list(world, scene, &list))
+    Ok(users::count(world, scene, &list))
 }
 
 fn collaborators(world: &World, scene: &Scene<'_>) -> Answer {

@@ -6,8 +6,10 @@
 use serde_json::Value;
 
 use super::repos::REPO;
-use crate::gitea::bind::{Schema, bind, text};
+use crate::gitea::access::Unit;
+use crate::gitea::bind::{Rule, Schema, bind, ruled, text};
 use crate::gitea::page::listed;
+use crate::gitea::password::token_digest;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
@@ -17,6 +19,10 @@ use crate::gitea::world::World;
 const SIGNED: &[Need] = &[Need::SignedIn];
 const ADMIN: &[Need] = &[Need::SignedIn, Need::RepoAdmin];
 const OWNER: &[Need] = &[Need::SignedIn, Need::OrgOwner];
+const WRITER: &[Need] = &[Need::SignedIn, Need::Writer(&[Unit::Actions])];
+const WHOLE: &[Need] = &[Need::SignedIn, Need::NotPublicOnly];
+const SITE_ADMIN: &[Need] = &[Need::SignedIn, Need::SiteAdmin];
+const SITE: &[&[Category]] = &[&[Category::Admin]];
 const USER: &[&[Category]] = &[&[Category::User]];
 const ORG: &[&[Category]] = &[&[Category::Organization]];
 const NEWS: &[&[Category]] = &[&[Category::Notification]];
@@ -106,13 +112,6 @@ pub(crate) const ROUTES: &[Route] = &[
     ),
     route(
         "GET",
-        "/user/applications/oauth2/{id}",
-        (Place::Nowhere, USER),
-        SIGNED,
-        Run::Read(missing),
-    ),
-    route(
-        "GET",
         "/user/blocks/{username}",
         (Place::Nowhere, USER),
         SIGNED,
@@ -124,6 +123,125 @@ pub(crate) const ROUTES: &[Route] = &[
         (Place::Org, ORG),
         OWNER,
         Run::Read(missing),
+    ),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/hooks/git",
+        (Place::Repo, REPO),
+        ADMIN,
+        Run::Read(no_git_hooks),
+    ),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/hooks/git/{id}",
+        (Place::Repo, REPO),
+        ADMIN,
+        Run::Read(no_git_hooks),
+    ),
+    route(
+        "PATCH",
+        "/repos/{owner}/{repo}/hooks/git/{id}",
+        (Place::Repo, REPO),
+        ADMIN,
+        Run::Read(no_git_hooks),
+    ),
+    route(
+        "DELETE",
+        "/repos/{owner}/{repo}/hooks/git/{id}",
+        (Place::Repo, REPO),
+        ADMIN,
+        Run::Read(no_git_hooks),
+    ),
+    route(
+        "DELETE",
+        "/repos/{owner}/{repo}/actions/artifacts/{id}",
+        (Place::Repo, REPO),
+        WRITER,
+        Run::Read(missing),
+    ),
+    route(
+        "GET",
+        "/repos/{owner}/{repo}/actions/artifacts/{id}/zip",
+        (Place::Repo, REPO),
+        &[Need::AnyReader],
+        Run::Read(missing),
+    ),
+    route(
+        "DELETE",
+        "/repos/{owner}/{repo}/push_mirrors/{name}",
+        (Place::Repo, REPO),
+        ADMIN,
+        Run::Read(missing),
+    ),
+    route(
+        "PATCH",
+        "/notifications/threads/{id}",
+        (Place::Nowhere, NEWS),
+        SIGNED,
+        Run::Read(missing),
+    ),
+    route(
+        "DELETE",
+        "/packages/{username}/{kind}/{name}",
+        (Place::User, PACKAGE),
+        SIGNED,
+        Run::Read(missing),
+    ),
+    route(
+        "DELETE",
+        "/packages/{username}/{kind}/{name}/{version}",
+        (Place::User, PACKAGE),
+        SIGNED,
+        Run::Read(missing),
+    ),
+    route(
+        "GET",
+        "/packages/{username}/{kind}/{name}/-/latest",
+        (Place::User, PACKAGE),
+        &[],
+        Run::Read(missing),
+    ),
+    route(
+        "POST",
+        "/packages/{username}/{kind}/{name}/-/link/{repo}",
+        (Place::User, PACKAGE),
+        SIGNED,
+        Run::Read(missing),
+    ),
+    route(
+        "POST",
+        "/packages/{username}/{kind}/{name}/-/unlink",
+        (Place::User, PACKAGE),
+        SIGNED,
+        Run::Read(missing),
+    ),
+    route(
+        "POST",
+        "/admin/unadopted/{owner}/{repo}",
+        (Place::Nowhere, SITE),
+        SITE_ADMIN,
+        Run::Read(missing),
+    ),
+    route(
+        "DELETE",
+        "/admin/unadopted/{owner}/{repo}",
+        (Place::Nowhere, SITE),
+        SITE_ADMIN,
+        Run::Read(missing),
+    ),
+    route(
+        "GET",
+        "/user/gpg_key_token",
+        (Place::Nowhere, USER),
+        WHOLE,
+        Run::Read(gpg_token),
+    ),
+    route(
+        "POST",
+        "/user/gpg_key_verify",
+        (Place::Nowhere, USER),
+        WHOLE,
+        Run::Read(no_gpg_key),
     ),
     route(
         "POST",
@@ -231,4 +349,30 @@ fn picture(_: &World, scene: &Scene<'_>) -> Answer {
 
 fn no_picture(_: &World, _: &Scene<'_>) -> Answer {
     Ok(Reply::no_content())
+}
+
+/// Nobody edits hooks of git: they are programs that would run with the server's rights.
+fn no_git_hooks(_: &World, _: &Scene<'_>) -> Answer {
+    Err(Reply::error(403, "must be allowed to edit Git hooks"))
+}
+
+/// What the owner of a key signs; it is another one every minute.
+fn gpg_token(world: &World, scene: &Scene<'_>) -> Answer {
+    let minute = world.now() / 60 + 1;
+    let name = scene.doer()?.id;
+    let token = token_digest(&format!("gpg:{minute}:{name}"));
+    Ok(Reply::text(200, token))
+}
+
+static VERIFY: Schema = Schema {
+    name: "VerifyGPGKeyOption",
+    fields: &[
+        ruled("key_id", "KeyID", &[Rule::Required]),
+        ruled("armored_signature", "Signature", &[Rule::Required]),
+    ],
+};
+
+fn no_gpg_key(_: &World, scene: &Scene<'_>) -> Answer {
+    bind(scene.call, &VERIFY)?;
+    Err(Reply::not_found())
 }

@@ -1,4 +1,4 @@
-//! Releases and the files attached to them.
+//! Releases: made of tags, drafted, published, found and taken away.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::repos::REPO;
 use super::tags;
 use crate::gitea::access::{Mode, Unit};
 use crate::gitea::api::users::{self, View};
-use crate::gitea::bind::{Body, Rule, Schema, bind, flag, multipart, ruled, text};
+use crate::gitea::bind::{Body, Rule, Schema, bind, flag, ruled, text};
 use crate::gitea::clock::rfc3339;
 use crate::gitea::events::Event;
 use crate::gitea::git;
@@ -17,8 +17,9 @@ use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
 use crate::gitea::tags::may_touch;
-use crate::gitea::world::{Attachment, Release, World};
-use crate::gitea::{Call, Gitea, Handled};
+use crate::gitea::world::{Release, World};
+
+pub(crate) mod files;
 
 const READ: &[Need] = &[Need::Reader(&[Unit::Releases])];
 const WRITE: &[Need] = &[Need::SignedIn, Need::Writer(&[Unit::Releases])];
@@ -72,36 +73,6 @@ pub(crate) const ROUTES: &[Route] = &[
         WRITE,
         Run::Write(delete),
     ),
-    on_repo(
-        "GET",
-        "/repos/{owner}/{repo}/releases/{id}/assets",
-        READ,
-        Run::Read(assets),
-    ),
-    on_repo(
-        "POST",
-        "/repos/{owner}/{repo}/releases/{id}/assets",
-        WRITE,
-        Run::Write(attach),
-    ),
-    on_repo(
-        "GET",
-        "/repos/{owner}/{repo}/releases/{id}/assets/{asset}",
-        READ,
-        Run::Read(asset),
-    ),
-    on_repo(
-        "PATCH",
-        "/repos/{owner}/{repo}/releases/{id}/assets/{asset}",
-        WRITE,
-        Run::Write(rename_asset),
-    ),
-    on_repo(
-        "DELETE",
-        "/repos/{owner}/{repo}/releases/{id}/assets/{asset}",
-        WRITE,
-        Run::Write(detach),
-    ),
 ];
 
 const fn on_repo(
@@ -120,18 +91,6 @@ const fn on_repo(
     }
 }
 
-fn asset_view(base: &str, file: &Attachment) -> Value {
-    json!({
-        "id": file.id,
-        "name": file.name,
-        "size": file.size,
-        "download_count": file.downloads,
-        "created_at": rfc3339(file.created),
-        "uuid": file.uuid,
-        "browser_download_url": format!("{base}/attachments/{}", file.uuid),
-    })
-}
-
 /// A release as the API answers it.
 pub(crate) fn view(world: &World, base: &str, release: &Release) -> Value {
     let full_name = world
@@ -143,11 +102,6 @@ pub(crate) fn view(world: &World, base: &str, release: &Release) -> Value {
         format!("{base}/api/v1/repos/{full_name}"),
         format!("{base}/{full_name}"),
     );
-    let assets: Vec<Value> = world
-        .attachments
-        .of(release.id)
-        .map(|(_, file)| asset_view(base, file))
-        .collect();
     json!({
         "id": release.id,
         "tag_name": release.tag,
@@ -164,7 +118,7 @@ pub(crate) fn view(world: &World, base: &str, release: &Release) -> Value {
         "created_at": rfc3339(release.created),
         "published_at": rfc3339(release.published),
         "author": users::user_by_id(world, base, release.author, View::Anonymous),
-        "assets": assets,
+        "assets": files::assets_view(world, base, release),
     })
 }
 
@@ -185,7 +139,6 @@ fn visible<'w>(world: &'w World, scene: &Scene<'_>) -> Vec<&'w Release> {
 
 fn list(world: &World, scene: &Scene<'_>) -> Answer {
     let call = scene.call;
-    let word = call.query("q").unwrap_or_default().to_lowercase();
     let mut found = visible(world, scene);
     found.retain(|release| {
         call.flag("draft")
@@ -193,9 +146,6 @@ fn list(world: &World, scene: &Scene<'_>) -> Answer {
             && call
                 .flag("pre-release")
                 .is_none_or(|wanted| release.prerelease == wanted)
-            && (word.is_empty()
-                || release.title.to_lowercase().contains(&word)
-                || release.tag.to_lowercase().contains(&word))
     });
     Ok(listed(call, &world.settings, &found, |release| {
         view(world, &call.base, release)
@@ -269,46 +219,38 @@ fn create(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     }
     let default = repo.default_branch.clone();
     let given = body.text_or_empty("tag_name");
-    if world
-        .releases
-        .find(&format!("{}/{}", scene.repo, given.to_lowercase()))
-        .is_some()
-    {
+    let index = format!("{}/{}", scene.repo, given.to_lowercase());
+    if world.releases.find(&index).is_some() {
         return Err(Reply::error(409, "Release is has no Tag"));
     }
-    let tag = existing_tag(world, scene, given).unwrap_or_else(|| given.to_owned());
-    let target = body
-        .text("target_commitish")
-        .filter(|target| !target.is_empty())
-        .unwrap_or(&default)
-        .to_owned();
+    check_not_archived(world, scene)?;
+    let existing = existing_tag(world, scene, given);
+    let target = match body.text_or_empty("target_commitish") {
+        // A tag that is there needs no target, and keeps none.
+        "" if existing.is_some() => String::new(),
+        "" => default,
+        target => target.to_owned(),
+    };
+    let tag = existing.clone().unwrap_or_else(|| given.to_owned());
     let draft = body.flag("draft").unwrap_or_default();
-    ensure_tag(
-        world,
-        scene,
-        &tag,
-        &target,
-        body.text_or_empty("tag_message"),
-        draft,
-    )?;
-    let (now, repo, author) = (world.now(), scene.repo, scene.doer_id());
-    let title = body
-        .text("name")
-        .filter(|title| !title.is_empty())
-        .unwrap_or(&tag)
-        .to_owned();
+    let message = body.text_or_empty("tag_message");
+    ensure_tag(world, scene, &tag, &target, message, draft)?;
+    let tagged = existing.filter(|_| !draft);
+    let created = tagged.and_then(|tag| tagged_at(world, scene, &tag));
+    let created = created.unwrap_or_else(|| world.now());
+    let (repo, author) = (scene.repo, scene.doer_id());
     let id = world.releases.insert(|id| Release {
         id,
         repo,
-        tag: tag.clone(),
+        tag,
         target,
-        title,
+        title: body.text_or_empty("name").to_owned(),
         note: body.text_or_empty("body").to_owned(),
         draft,
         prerelease: body.flag("prerelease").unwrap_or_default(),
         author,
-        created: now,
-        published: now,
+        created,
+        published: created,
     });
     if !draft {
         announce(world, scene, id, "published");
@@ -320,6 +262,38 @@ fn create(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     )))
 }
 
+fn check_not_archived(world: &World, scene: &Scene<'_>) -> Result<(), Reply> {
+    let repo = scene.repository(world)?;
+    if repo.archived {
+        let text = format!("{} is archived", permission::full_name(world, repo));
+        return Err(Reply::error(423, text));
+    }
+    Ok(())
+}
+
+/// When a tag was made: what its tagger says, else the author of its commit.
+fn tagged_at(world: &World, scene: &Scene<'_>, tag: &str) -> Option<i64> {
+    let known = world.references.get(scene.repo)?;
+    let id = known.ids.get(&format!("refs/tags/{tag}"))?;
+    let object = scene.git.object(scene.repo, id).ok()?;
+    if object.kind != git::Kind::Tag {
+        let commit = scene.git.commit(scene.repo, id).ok()?;
+        return Some(commit.author.seconds);
+    }
+    let tag = git::TagObject::parse(&object.data)?;
+    match tag.tagger {
+        Some(tagger) => Some(tagger.seconds),
+        None => Some(
+            scene
+                .git
+                .commit(scene.repo, &tag.object)
+                .ok()?
+                .author
+                .seconds,
+        ),
+    }
+}
+
 fn existing_tag(world: &World, scene: &Scene<'_>, name: &str) -> Option<String> {
     let known = world.references.get(scene.repo)?;
     known
@@ -329,7 +303,7 @@ fn existing_tag(world: &World, scene: &Scene<'_>, name: &str) -> Option<String> 
         .map(str::to_owned)
 }
 
-/// The tag of a release that is published; drafts make none.
+/// The tag of a release that is published; drafts make none. Whether it was made now.
 fn ensure_tag(
     world: &mut World,
     scene: &mut Scene<'_>,
@@ -337,9 +311,9 @@ fn ensure_tag(
     target: &str,
     message: &str,
     draft: bool,
-) -> Result<(), Reply> {
+) -> Result<bool, Reply> {
     if draft || existing_tag(world, scene, tag).is_some() {
-        return Ok(());
+        return Ok(false);
     }
     if !git::is_ref_name(tag) {
         return Err(scene.internal(&format!("release tag name is not valid [tag_name: {tag}]")));
@@ -350,10 +324,14 @@ fn ensure_tag(
             format!("release tag name is protected [tag_name: {tag}]"),
         ));
     }
-    let missing =
-        || Reply::not_found_because(format!("object does not exist [id: {target}, rel_path: ]"));
+    let missing = || {
+        let text = format!(
+            "target \"{target}\" not found: object does not exist [id: {target}, rel_path: ]"
+        );
+        Reply::error(404, text)
+    };
     let commit = commits::named_or_short(world, scene, target).ok_or_else(missing)?;
-    tags::make(world, scene, tag, &commit, message)
+    tags::make(world, scene, tag, &commit, message).map(|()| true)
 }
 
 fn announce(world: &World, scene: &mut Scene<'_>, id: i64, action: &'static str) {
@@ -384,33 +362,35 @@ static EDIT: Schema = Schema {
 fn edit(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     let body = bind(scene.call, &EDIT)?;
     let mut release = found(world, scene)?.clone();
-    let was_draft = release.draft;
+    check_not_archived(world, scene)?;
     take(&mut release, &body);
-    if body.text("tag_name").is_some_and(|tag| !tag.is_empty())
-        && !release.draft
-        && existing_tag(world, scene, &release.tag).is_none()
-        && !was_draft
-    {
-        return Err(scene.internal(&format!(
-            "release tag does not exist [tag_name: {}]",
-            release.tag
-        )));
-    }
-    let (tag, target) = (release.tag.clone(), release.target.clone());
-    ensure_tag(world, scene, &tag, &target, "", release.draft)?;
-    let id = release.id;
-    let publishes = was_draft && !release.draft;
-    if publishes {
-        release.published = world.now();
+    let (id, tag, target) = (release.id, release.tag.clone(), release.target.clone());
+    let made = ensure_tag(world, scene, &tag, &target, "", release.draft).map_err(|refusal| {
+        // The real server takes a target that is not there for its own fault.
+        if refusal.status == 404 {
+            scene.internal(&format!("object does not exist [id: {target}, rel_path: ]"))
+        } else {
+            refusal
+        }
+    })?;
+    if made || release.draft {
         release.created = world.now();
+        release.published = release.created;
+    }
+    let draft = release.draft;
+    let index = format!("{}/{}", scene.repo, tag.to_lowercase());
+    if world
+        .releases
+        .find_id(&index)
+        .is_some_and(|other| other != id)
+    {
+        let text = format!("release tag already exist [tag_name: {tag}]");
+        return Err(Reply::error(409, text));
     }
     world.releases.update(id, |row| *row = release);
-    announce(
-        world,
-        scene,
-        id,
-        if publishes { "published" } else { "updated" },
-    );
+    if !draft {
+        announce(world, scene, id, if made { "published" } else { "updated" });
+    }
     Ok(Reply::ok(view(
         world,
         &scene.call.base,
@@ -460,130 +440,4 @@ fn delete(world: &mut World, scene: &mut Scene<'_>) -> Answer {
 fn delete_by_tag(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     let id = tagged(world, scene)?.id;
     remove(world, scene, id)
-}
-
-fn assets(world: &World, scene: &Scene<'_>) -> Answer {
-    let files = world
-        .attachments
-        .of(found(world, scene)?.id)
-        .map(|(_, file)| asset_view(&scene.call.base, file));
-    Ok(Reply::ok(files.collect()))
-}
-
-fn found_asset<'w>(world: &'w World, scene: &Scene<'_>) -> Result<&'w Attachment, Reply> {
-    let release = found(world, scene)?.id;
-    let file = scene
-        .call
-        .id("asset")
-        .and_then(|id| world.attachments.get(id));
-    file.filter(|file| file.release == release)
-        .ok_or_else(Reply::not_found)
-}
-
-fn asset(world: &World, scene: &Scene<'_>) -> Answer {
-    Ok(Reply::ok(asset_view(
-        &scene.call.base,
-        found_asset(world, scene)?,
-    )))
-}
-
-fn attach(world: &mut World, scene: &mut Scene<'_>) -> Answer {
-    let release = found(world, scene)?.id;
-    let kind = scene.call.header("content-type").unwrap_or_default();
-    let named = scene
-        .call
-        .query("name")
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned);
-    let (name, data) = if kind.contains("multipart/form-data") {
-        let part = multipart(kind, &scene.call.body)
-            .into_iter()
-            .find(|part| part.name == "attachment");
-        let part = part.ok_or_else(|| scene.internal("http: no such file"))?;
-        (named.or(part.file).unwrap_or_default(), part.data)
-    } else {
-        let name = named.ok_or_else(|| Reply::error(400, "File name is missing"))?;
-        (name, scene.call.body.clone())
-    };
-    let uuid = world.random.uuid();
-    scene
-        .git
-        .write_attachment(&uuid, &data)
-        .map_err(|error| scene.internal(&error.to_string()))?;
-    let (repo, created) = (scene.repo, world.now());
-    let size = i64::try_from(data.len()).unwrap_or(i64::MAX);
-    let id = world.attachments.insert(|id| Attachment {
-        id,
-        repo,
-        release,
-        uuid,
-        name,
-        size,
-        downloads: 0,
-        created,
-    });
-    Ok(Reply::created(asset_view(
-        &scene.call.base,
-        world.attachments.get(id).ok_or_else(Reply::not_found)?,
-    )))
-}
-
-static RENAME: Schema = Schema {
-    name: "EditAttachmentOptions",
-    fields: &[text("name", "Name")],
-};
-
-fn rename_asset(world: &mut World, scene: &mut Scene<'_>) -> Answer {
-    let body = bind(scene.call, &RENAME)?;
-    let id = found_asset(world, scene)?.id;
-    if let Some(name) = body.text("name").filter(|name| !name.is_empty()) {
-        world
-            .attachments
-            .update(id, |file| name.clone_into(&mut file.name));
-    }
-    Ok(Reply::created(asset_view(
-        &scene.call.base,
-        found_asset(world, scene)?,
-    )))
-}
-
-fn detach(world: &mut World, scene: &mut Scene<'_>) -> Answer {
-    let file = found_asset(world, scene)?;
-    let (id, uuid) = (file.id, file.uuid.clone());
-    scene.git.remove_attachment(&uuid);
-    world.attachments.remove(id);
-    Ok(Reply::no_content())
-}
-
-/// `/attachments/{uuid}`: the bytes of an attached file, for those who may read the repository.
-pub(crate) fn door(gitea: &Gitea, call: &Call) -> Option<Handled> {
-    let uuid = call.path.strip_prefix("/attachments/")?;
-    let doer = match gitea.authenticate(&crate::gitea::auth::shown(call)) {
-        Ok(doer) => doer,
-        Err(refusal) => return Some(refusal.into()),
-    };
-    let missing = || Reply::bytes(404, "text/plain;charset=utf-8", "Not found.\n");
-    let reply = gitea.read(|world, git| {
-        let Some(file) = world.attachments.find(uuid) else {
-            return missing();
-        };
-        let Some(repo) = world.repos.get(file.repo) else {
-            return missing();
-        };
-        if permission::access(world, doer.as_ref(), repo).to(Unit::Releases) < Mode::Read {
-            return missing();
-        }
-        match git.read_attachment(uuid) {
-            Ok(data) => Reply::bytes(200, "application/octet-stream", data).with_header(
-                "content-disposition",
-                super::files::raw::disposition("attachment", &file.name),
-            ),
-            Err(_) => missing(),
-        }
-    });
-    let _ = gitea.write(|world, _, _| {
-        let id = world.attachments.find_id(uuid);
-        id.map(|id| world.attachments.update(id, |file| file.downloads += 1));
-    });
-    Some(reply.into())
 }

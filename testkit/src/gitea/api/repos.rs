@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::gitea::access::{Access, Doer, Mode, Unit};
 use crate::gitea::api::users::{self, View};
 use crate::gitea::clock::{ZERO, rfc3339};
-use crate::gitea::page::{Page, listed};
+use crate::gitea::page::listed;
 use crate::gitea::permission;
 use crate::gitea::projects;
 use crate::gitea::reply::{Answer, Reply};
@@ -17,6 +17,7 @@ use crate::gitea::world::{Repository, World};
 pub(crate) mod copies;
 pub(crate) mod create;
 pub(crate) mod edit;
+mod search;
 
 pub(super) const REPO: &[&[Category]] = &[&[Category::Repository]];
 const OWN: &[&[Category]] = &[&[Category::User], &[Category::Repository]];
@@ -28,7 +29,7 @@ pub(crate) const ROUTES: &[Route] = &[
         place: Place::Nowhere,
         scopes: REPO,
         needs: &[],
-        run: Run::Read(search),
+        run: Run::Read(search::search),
     },
     Route {
         method: "GET",
@@ -289,7 +290,7 @@ pub(crate) fn list_ids(world: &World, scene: &Scene<'_>, ids: impl Iterator<Item
         .map(|repo| (repo, scene.access_to(world, repo)))
         .filter(|(repo, access)| access.any() && !is_beyond(world, scene, repo))
         .collect();
-    seen.sort_by_key(|(repo, _)| repo.name.to_lowercase());
+    seen.sort_by_key(|(repo, _)| repo.id);
     page_of(world, scene, &seen)
 }
 
@@ -324,16 +325,19 @@ fn visible<'w>(
         .collect()
 }
 
+/// Whether somebody has to do with a repository that is another's.
+fn contributes(world: &World, user: i64, repo: &Repository) -> bool {
+    let mut teams = permission::teams_of(world, user, repo.owner);
+    repo.owner != user
+        && (permission::collaboration(world, user, repo.id) > Mode::None
+            || teams.any(|team| !repo.private || permission::has_repo(team, repo.id)))
+}
+
 fn list_own(world: &World, scene: &Scene<'_>) -> Answer {
     let user = scene.doer_id();
-    let mine = |repo: &Repository| {
-        repo.owner == user
-            || permission::collaboration(world, user, repo.id) > Mode::None
-            || permission::teams_of(world, user, repo.owner)
-                .any(|team| permission::has_repo(team, repo.id))
-    };
+    let mine = |repo: &Repository| repo.owner == user || contributes(world, user, repo);
     let mut found = visible(world, scene, mine);
-    found.sort_by_key(|(repo, _)| (repo.name.to_lowercase(), repo.id));
+    found.sort_by(|(one, _), (two, _)| (&one.name, one.id).cmp(&(&two.name, two.id)));
     Ok(page_of(world, scene, &found))
 }
 
@@ -342,8 +346,8 @@ fn list_of_owner(world: &World, scene: &Scene<'_>) -> Answer {
     if !permission::sees_owner(world, scene.doer.as_ref(), owner) {
         return Err(Reply::not_found_in_none("HasOrgOrUserVisible"));
     }
-    let mut found = visible(world, scene, |repo| repo.owner == scene.owner);
-    found.sort_by_key(|(repo, _)| (repo.name.to_lowercase(), repo.id));
+    // In the order in which they were made.
+    let found = visible(world, scene, |repo| repo.owner == scene.owner);
     Ok(page_of(world, scene, &found))
 }
 
@@ -361,93 +365,6 @@ fn watched(world: &World, scene: &Scene<'_>) -> Answer {
         scene,
         scene.account(world)?.watching.iter().copied(),
     ))
-}
-
-fn search(world: &World, scene: &Scene<'_>) -> Answer {
-    let call = scene.call;
-    let word = call.query("q").unwrap_or_default().to_lowercase();
-    let number = |name: &str| {
-        call.query(name)
-            .and_then(|text| text.parse::<i64>().ok())
-            .filter(|id| *id > 0)
-    };
-    let (uid, topic_only) = (number("uid"), call.flag("topic").unwrap_or_default());
-    let exclusive = call.flag("exclusive").unwrap_or_default();
-    let with_description = call.flag("includeDesc").unwrap_or_default();
-    let mode = call.query("mode").unwrap_or_default();
-    if !matches!(mode, "" | "fork" | "source" | "mirror" | "collaborative") {
-        return Err(Reply::error(
-            422,
-            format!("Invalid search mode: \"{mode}\""),
-        ));
-    }
-    let fits = |repo: &Repository| {
-        let text = repo.name.to_lowercase().contains(&word)
-            || with_description && repo.description.to_lowercase().contains(&word);
-        let owned = uid.is_none_or(|uid| {
-            repo.owner == uid
-                || !exclusive && permission::collaboration(world, uid, repo.id) > Mode::None
-        });
-        let kind = match mode {
-            "fork" => repo.fork_of.is_some(),
-            "source" => repo.fork_of.is_none() && repo.mirror.is_none(),
-            "mirror" => repo.mirror.is_some(),
-            _ => true,
-        };
-        (if topic_only {
-            repo.topics.contains(&word)
-        } else {
-            text || word.is_empty()
-        }) && owned
-            && kind
-            && call
-                .flag("template")
-                .is_none_or(|wanted| repo.template == wanted)
-            && call
-                .flag("archived")
-                .is_none_or(|wanted| repo.archived == wanted)
-            && call
-                .flag("is_private")
-                .is_none_or(|wanted| repo.private == wanted)
-            && call
-                .flag("private")
-                .is_none_or(|wanted| wanted || !repo.private)
-    };
-    let mut found = visible(world, scene, fits);
-    sort(
-        &mut found,
-        call.query("sort").unwrap_or("alpha"),
-        call.query("order") == Some("desc"),
-    )?;
-    let page = Page::of(call, &world.settings);
-    let data: Vec<Value> = page
-        .slice(&found)
-        .iter()
-        .map(|(repo, access)| view(world, &call.base, scene.doer.as_ref(), repo, access))
-        .collect();
-    Ok(Reply::ok(json!({ "ok": true, "data": data })).with_paging(
-        call,
-        &world.settings,
-        page,
-        found.len(),
-    ))
-}
-
-fn sort(found: &mut [(&Repository, Access)], by: &str, descending: bool) -> Result<(), Reply> {
-    match by {
-        "alpha" => found.sort_by_key(|(repo, _)| (repo.name.to_lowercase(), repo.id)),
-        "created" => found.sort_by_key(|(repo, _)| (repo.created, repo.id)),
-        "updated" => found.sort_by_key(|(repo, _)| (repo.updated, repo.id)),
-        "size" => found.sort_by_key(|(repo, _)| (repo.size, repo.id)),
-        "id" | "git_size" | "lfs_size" | "stars" | "forks" => {
-            found.sort_by_key(|(repo, _)| repo.id)
-        }
-        other => return Err(Reply::error(422, format!("Invalid sort mode: \"{other}\""))),
-    }
-    if descending {
-        found.reverse();
-    }
-    Ok(())
 }
 
 fn by_id(world: &World, scene: &Scene<'_>) -> Answer {

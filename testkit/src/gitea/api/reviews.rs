@@ -139,7 +139,7 @@ fn list(world: &World, scene: &Scene<'_>) -> Answer {
         .filter(own)
         .map(|review| view(world, scene, review));
     let shown = Reply::ok(shown.collect());
-    Ok(shown.with_paging(scene.call, &world.settings, page, reviews.len()))
+    Ok(shown.with_header("x-total-count", reviews.len().to_string()))
 }
 
 fn get(world: &World, scene: &Scene<'_>) -> Answer {

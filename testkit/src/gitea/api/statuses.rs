@@ -13,16 +13,17 @@ use crate::gitea::clock::rfc3339;
 use crate::gitea::events::Event;
 use crate::gitea::page::Page;
 use crate::gitea::reply::{Answer, Reply};
-use crate::gitea::router::{Need, Place, Route, Run};
+use crate::gitea::router::{Found, Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
 use crate::gitea::world::{CommitStatus, World};
 
 const READ: &[Need] = &[Need::Reader(&[Unit::Code])];
 
 pub(crate) const ROUTES: &[Route] = &[
-    read("/repos/{owner}/{repo}/statuses/{sha}", list),
-    read("/repos/{owner}/{repo}/commits/{sha}/statuses", list),
+    read("/repos/{owner}/{repo}/statuses/{sha}", of_id),
+    read("/repos/{owner}/{repo}/commits/{sha}/statuses", of_name),
     read("/repos/{owner}/{repo}/commits/{sha}/status", combined),
+    read("/repos/{owner}/{repo}/commits/*", slashed),
     Route {
         method: "POST",
         path: "/repos/{owner}/{repo}/statuses/{sha}",
@@ -135,29 +136,46 @@ fn create(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     )))
 }
 
-fn list(world: &World, scene: &Scene<'_>) -> Answer {
+/// By the whole id of a commit: other names of it have none.
+fn of_id(world: &World, scene: &Scene<'_>) -> Answer {
+    list(world, scene, scene.call.param("sha"))
+}
+
+fn of_name(world: &World, scene: &Scene<'_>) -> Answer {
+    let name = scene.call.param("sha");
+    list(world, scene, &commit_of(world, scene, name)?)
+}
+
+/// The same two for names whose slashes are not encoded.
+fn slashed(world: &World, scene: &Scene<'_>) -> Answer {
+    let path = scene.call.param("*");
+    if let Some(name) = path.strip_suffix("/statuses") {
+        list(world, scene, &commit_of(world, scene, name)?)
+    } else if let Some(name) = path.strip_suffix("/status") {
+        combination(world, scene, name)
+    } else {
+        Err(Found::Nothing.refusal())
+    }
+}
+
+fn commit_of(world: &World, scene: &Scene<'_>, name: &str) -> Result<String, Reply> {
+    let missing =
+        || Reply::not_found_because(format!("object does not exist [id: {name}, rel_path: ]"));
+    commits::named_or_short(world, scene, name).ok_or_else(missing)
+}
+
+fn list(world: &World, scene: &Scene<'_>, sha: &str) -> Answer {
+    const STATES: [&str; 5] = ["pending", "success", "error", "failure", "warning"];
     let call = scene.call;
-    let Some(sha) = commits::named_or_short(world, scene, call.param("sha")) else {
-        return Ok(crate::gitea::page::listed(
-            call,
-            &world.settings,
-            &[],
-            |value: &Value| value.clone(),
-        ));
-    };
-    let mut rows = of(world, scene.repo, &sha);
-    if let Some(state) = call.query("state").filter(|state| {
-        [
-            "pending", "success", "error", "failure", "warning", "skipped",
-        ]
-        .contains(state)
-    }) {
+    let mut rows = of(world, scene.repo, sha);
+    if let Some(state) = call.query("state").filter(|state| STATES.contains(state)) {
         rows.retain(|row| row.state == state);
     }
+    // Those of one second stay in the order in which they came.
     match call.query("sort").unwrap_or_default() {
-        "oldest" | "highestindex" => {}
-        "leastindex" | "recentupdate" | "leastupdate" => rows.reverse(),
-        _ => {}
+        "oldest" | "leastupdate" | "highestindex" => {}
+        "leastindex" => rows.reverse(),
+        _ => rows.sort_by_key(|row| std::cmp::Reverse(row.created)),
     }
     let api = Addresses::of(world, scene)?.api;
     Ok(crate::gitea::page::listed(
@@ -197,10 +215,12 @@ pub(crate) fn worst(rows: &[&CommitStatus]) -> &'static str {
 }
 
 fn combined(world: &World, scene: &Scene<'_>) -> Answer {
-    let (call, name) = (scene.call, scene.call.param("sha"));
-    let missing =
-        || Reply::not_found_because(format!("object does not exist [id: {name}, rel_path: ]"));
-    let sha = commits::named_or_short(world, scene, name).ok_or_else(missing)?;
+    combination(world, scene, scene.call.param("sha"))
+}
+
+fn combination(world: &World, scene: &Scene<'_>, name: &str) -> Answer {
+    let call = scene.call;
+    let sha = commit_of(world, scene, name)?;
     let rows = newest(world, scene.repo, &sha);
     let page = Page::of(call, &world.settings);
     // The newest are chosen, and then shown in the order in which they came.

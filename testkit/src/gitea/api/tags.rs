@@ -133,7 +133,7 @@ fn list(world: &World, scene: &Scene<'_>) -> Answer {
         .iter()
         .map(|(_, body)| body.clone())
         .collect();
-    Ok(Reply::ok(Value::Array(shown)).with_paging(scene.call, &world.settings, page, tags.len()))
+    Ok(Reply::ok(Value::Array(shown)).with_header("x-total-count", tags.len().to_string()))
 }
 
 fn find(world: &World, scene: &Scene<'_>, name: &str) -> Option<String> {

@@ -91,6 +91,14 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         method: "POST",
+        path: "/markup",
+        place: Place::Nowhere,
+        scopes: &[],
+        needs: &[Need::SignedIn],
+        run: Run::Read(markdown),
+    },
+    Route {
+        method: "POST",
         path: "/markdown/raw",
         place: Place::Nowhere,
         scopes: &[],

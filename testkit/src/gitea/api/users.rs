@@ -5,7 +5,7 @@ use sha2::Digest;
 
 use crate::gitea::access::{ACTIONS_USER, Doer, Mode};
 use crate::gitea::clock::{ZERO, rfc3339};
-use crate::gitea::page::{Page, listed};
+use crate::gitea::page::{Page, counted, listed};
 use crate::gitea::permission::sees_owner;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Place, Route, Run};
@@ -177,15 +177,24 @@ pub fn md5_hex(data: &[u8]) -> String {
 
 /// A list of users with paging headers.
 pub(crate) fn list(world: &World, scene: &Scene<'_>, users: &[&Owner]) -> Reply {
-    let view = |found: &&Owner| {
+    listed(scene.call, &world.settings, users, seen(world, scene))
+}
+
+/// The same without addresses of other pages.
+pub(crate) fn count(world: &World, scene: &Scene<'_>, users: &[&Owner]) -> Reply {
+    counted(scene.call, &world.settings, users, seen(world, scene))
+}
+
+/// A user as the doer sees one.
+fn seen<'a>(world: &'a World, scene: &'a Scene<'_>) -> impl Fn(&&Owner) -> Value + 'a {
+    move |found| {
         user(
             world,
             &scene.call.base,
             found,
             View::of(scene.doer.as_ref(), found.id),
         )
-    };
-    listed(scene.call, &world.settings, users, view)
+    }
 }
 
 fn get(world: &World, scene: &Scene<'_>) -> Answer {

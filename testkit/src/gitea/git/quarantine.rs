@@ -54,6 +54,11 @@ impl Git {
 }
 
 impl Quarantine {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.folder
+    }
+
     /// Stores a pack; a push of what is here already may come without one.
     pub(crate) fn unpack(&self, mut pack: Box<dyn Read + Send>) -> Result<(), String> {
         let mut head = Vec::new();

@@ -7,7 +7,7 @@ use super::{ContentType, Hook, HookScope, filter, place, remove, telling};
 use crate::gitea::actions::{Sealed, test_payload};
 use crate::gitea::bind::{Body, Field, Kind, Rule, Schema, bind, flag, of, ruled, text};
 use crate::gitea::clock::rfc3339;
-use crate::gitea::page::listed;
+use crate::gitea::page::{counted, listed};
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
@@ -145,9 +145,13 @@ fn list(world: &World, scene: &Scene<'_>) -> Answer {
         .filter(|hook| is_here(scene, hook))
         .filter(shown)
         .collect();
-    Ok(listed(scene.call, &world.settings, &hooks, |hook| {
-        view(world, hook)
-    }))
+    let (call, settings) = (scene.call, &world.settings);
+    let view = |hook: &&Hook| view(world, hook);
+    Ok(if scene.repo == 0 {
+        listed(call, settings, &hooks, view)
+    } else {
+        counted(call, settings, &hooks, view)
+    })
 }
 
 fn get(world: &World, scene: &Scene<'_>) -> Answer {

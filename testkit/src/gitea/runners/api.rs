@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Runner, registration_token};
 use crate::gitea::actions::{Scope, ScopePlace, in_scope, scope_of};
-use crate::gitea::bind::{Field, Kind, Rule, Schema, bind};
+use crate::gitea::bind::{Field, Kind, Schema, bind};
 use crate::gitea::reply::{Answer, Body, Problem, Reply};
 use crate::gitea::router::{Route, Run};
 use crate::gitea::scene::Scene;
@@ -161,21 +161,25 @@ static UPDATE: Schema = Schema {
         json: "disabled",
         go: "Disabled",
         kind: Kind::Flag,
-        rules: &[Rule::Required],
+        rules: &[],
     }],
 };
 
 fn update(world: &mut World, scene: &mut Scene<'_>) -> Answer {
+    let body = bind(scene.call, &UPDATE)?;
     let id = found(world, scene)?;
-    let disabled = bind(scene.call, &UPDATE)?
+    let disabled = body
         .flag("disabled")
-        .unwrap_or_default();
+        .ok_or_else(|| Reply::error(422, "[Disabled]: Required"))?;
     let runners = &mut world.actions.runners;
-    let scope = runners.runners.update(id, |runner| {
-        runner.disabled = disabled;
-        runner.scope
-    });
+    let runner = runners.runners.get(id);
+    let scope = runner
+        .filter(|runner| runner.disabled != disabled)
+        .map(|runner| runner.scope);
     if let Some(scope) = scope {
+        runners
+            .runners
+            .update(id, |runner| runner.disabled = disabled);
         runners.raise_version(scope);
     }
     get(world, scene)

@@ -329,3 +329,31 @@ impl Row for Team {
         self.org
     }
 }
+
+/// A program that signs people in with our accounts, as its owner described it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Application {
+    /// Its id.
+    pub id: i64,
+    /// Whose it is.
+    pub user: i64,
+    /// Its name.
+    pub name: String,
+    /// What it calls itself.
+    pub client: String,
+    /// Whether it can keep its secret.
+    pub confidential: bool,
+    /// Whether nobody is asked a second time.
+    pub skips_question: bool,
+    /// Where people may be sent back to.
+    pub redirects: Vec<String>,
+    /// When it was made.
+    pub created: i64,
+}
+
+impl Row for Application {
+    const TABLE: &'static str = "application";
+    fn group(&self) -> i64 {
+        self.user
+    }
+}

@@ -7,25 +7,28 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{Found, Shown, tidy, view};
-use crate::gitea::access::{Mode, Unit};
-use crate::gitea::api::commits::{self, Addresses, broken};
+use crate::gitea::api::commits::{Addresses, broken};
 use crate::gitea::api::repos::REPO;
 use crate::gitea::bind::{Body, Field, Kind, Rule, Schema, bind, flag, of, ruled, text};
-use crate::gitea::clock::{ZERO, rfc3339};
-use crate::gitea::committing::{self, Draft, clean};
-use crate::gitea::git::{Commit, Edit, EntryKind, Kind as ObjectKind, Person, TreeEntry};
-use crate::gitea::permission;
-use crate::gitea::protection;
+use crate::gitea::git::Commit;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
 use crate::gitea::world::World;
+
+mod commit;
+mod patch;
+mod work;
+
+use commit::{allow, answer, finish, protected, target};
+use work::{Operation, Work};
 
 pub(crate) const ROUTES: &[Route] = &[
     write("POST", "/repos/{owner}/{repo}/contents", several),
     write("POST", "/repos/{owner}/{repo}/contents/*", create),
     write("PUT", "/repos/{owner}/{repo}/contents/*", update),
     write("DELETE", "/repos/{owner}/{repo}/contents/*", delete),
+    write("POST", "/repos/{owner}/{repo}/diffpatch", patch::apply),
 ];
 
 const fn write(
@@ -95,6 +98,20 @@ static UPDATE: Schema = Schema {
         ruled("from_path", "FromPath", &[Rule::Max(500)]),
     ],
 };
+static PATCH: Schema = Schema {
+    name: "ApplyDiffPatchFileOptions",
+    fields: &[
+        MESSAGE,
+        BRANCH,
+        NEW_BRANCH,
+        FORCE,
+        AUTHOR,
+        COMMITTER,
+        WHEN,
+        SIGNOFF,
+        ruled("content", "Content", &[Rule::Required]),
+    ],
+};
 static DELETE: Schema = Schema {
     name: "DeleteFileOptions",
     fields: &[
@@ -133,15 +150,6 @@ static SEVERAL: Schema = Schema {
         of("files", "Files", Kind::Objects(&OPERATION)),
     ],
 };
-
-/// What shall become of one file.
-struct Operation {
-    word: String,
-    path: String,
-    from: String,
-    sha: String,
-    content: Option<Vec<u8>>,
-}
 
 fn create(world: &mut World, scene: &mut Scene<'_>) -> Answer {
     let body = bind(scene.call, &CREATE)?;
@@ -199,7 +207,7 @@ fn several(world: &mut World, scene: &mut Scene<'_>) -> Answer {
         });
     }
     let done = commit(world, scene, &body, &operations)?;
-    let mut answer = answer(world, scene, &done)?;
+    let mut answer = answer(world, scene, &done.commit)?;
     let files: Vec<Value> = done
         .files
         .iter()
@@ -212,26 +220,6 @@ fn several(world: &mut World, scene: &mut Scene<'_>) -> Answer {
         whole.extend(answer);
     }
     Ok(Reply::created(whole))
-}
-
-fn allow(world: &World, scene: &Scene<'_>) -> Result<(), Reply> {
-    let repo = scene.repository(world)?;
-    if repo.archived || repo.mirror.is_some() {
-        return Err(Reply::error(
-            423,
-            format!(
-                "{} is not allowed to edit",
-                permission::full_name(world, repo)
-            ),
-        ));
-    }
-    if scene.access.to(Unit::Code) < Mode::Write {
-        return Err(Reply::error(
-            403,
-            "user should have a permission to write to the target branch",
-        ));
-    }
-    Ok(())
 }
 
 fn single(scene: &Scene<'_>, body: &Body, word: &str, from: &str) -> Result<Operation, Reply> {
@@ -267,7 +255,7 @@ fn one(
     )?;
     let mut whole = json!({ "content": content });
     if let (Value::Object(whole), Value::Object(answer)) =
-        (&mut whole, answer(world, scene, &done)?)
+        (&mut whole, answer(world, scene, &done.commit)?)
     {
         whole.extend(answer);
     }
@@ -298,100 +286,12 @@ fn first_illegal(text: &str) -> usize {
         .unwrap_or(padded / 4 * 4)
 }
 
-/// A commit that was made.
+/// A commit that was made of operations.
 struct Done {
     branch: String,
     commit: Commit,
     /// The paths in the order of the operations; `None` for what is gone.
     files: Vec<Option<String>>,
-}
-
-/// The branch a change goes to, and the commit it starts from.
-struct Target {
-    branch: String,
-    from: Option<String>,
-    base: Option<String>,
-}
-
-fn target(world: &World, scene: &Scene<'_>, body: &Body) -> Result<Target, Reply> {
-    let repo = scene.repository(world)?;
-    let references = world
-        .references
-        .get(scene.repo)
-        .cloned()
-        .unwrap_or_default();
-    let old = body
-        .text("branch")
-        .filter(|name| !name.is_empty())
-        .unwrap_or(&repo.default_branch)
-        .to_owned();
-    let new = body
-        .text("new_branch")
-        .filter(|name| !name.is_empty())
-        .unwrap_or(&old)
-        .to_owned();
-    let base = references.branch(&old).map(str::to_owned);
-    if base.is_none() && !repo.empty {
-        return Err(Reply::error(
-            404,
-            format!(
-                "branch does not exist [repo_id: {} name: {old}]",
-                scene.repo
-            ),
-        ));
-    }
-    let from = references.branch(&new).map(str::to_owned);
-    if new != old && from.is_some() && body.flag("force_push") != Some(true) {
-        return Err(Reply::error(
-            422,
-            format!("branch already exists [name: {new}]"),
-        ));
-    }
-    Ok(Target {
-        branch: new,
-        from,
-        base,
-    })
-}
-
-/// What the rule of the branch has against it.
-fn protected(
-    world: &World,
-    scene: &Scene<'_>,
-    target: &Target,
-    operations: &[Operation],
-) -> Result<(), Reply> {
-    let Some(rule) = protection::rule_of(world, scene.repo, &target.branch) else {
-        return Ok(());
-    };
-    let user = scene.doer_id();
-    let allowed = protection::may_push(world, rule, user);
-    if target.from.is_none() {
-        let text = format!("Not allowed to push to protected branch {}", target.branch);
-        return if allowed {
-            Ok(())
-        } else {
-            Err(Reply::error(403, text))
-        };
-    }
-    let paths: Vec<String> = operations.iter().map(|one| one.path.clone()).collect();
-    if !allowed && !protection::are_free(rule, &paths) {
-        let name = world
-            .owners
-            .get(user)
-            .map_or("", |user| user.login.as_str());
-        return Err(Reply::error(
-            403,
-            format!("user cannot commit to repo [user: {name}]"),
-        ));
-    }
-    match protection::guarded(rule, &paths).filter(|_| allowed) {
-        Some(path) => Err(Reply::error(
-            403,
-            format!("path is protected and can not be changed [path: {path}]"),
-        )),
-        None => Ok(()),
-    }
 }
 
 fn commit(
@@ -401,7 +301,8 @@ fn commit(
     operations: &[Operation],
 ) -> Result<Done, Reply> {
     let target = target(world, scene, body)?;
-    protected(world, scene, &target, operations)?;
+    let paths: Vec<String> = operations.iter().map(|one| one.path.clone()).collect();
+    protected(world, scene, &target, &paths)?;
     let base = target
         .base
         .as_deref()
@@ -423,29 +324,8 @@ fn commit(
         .git
         .edit_tree(scene.repo, tree, &edits)
         .map_err(broken(scene))?;
-    let (author, committer) = people(world, scene, body);
-    let draft = Draft {
-        tree: new_tree,
-        parents: target.base.iter().cloned().collect(),
-        message: message(body, operations, &committer),
-        author,
-        committer,
-    };
-    let id = committing::store(scene.git, scene.repo, &draft).map_err(broken(scene))?;
-    let (git, repo, doer) = (scene.git, scene.repo, scene.doer_id());
-    if target.from.as_deref() != Some(&id) {
-        committing::move_branch(
-            world,
-            git,
-            repo,
-            &target.branch,
-            target.from.as_deref(),
-            &id,
-            doer,
-            &mut scene.effects,
-        )?;
-    }
-    let commit = git.commit(repo, &id).map_err(broken(scene))?;
+    let message = message(body, operations);
+    let commit = finish(world, scene, body, &target, new_tree, &message)?;
     Ok(Done {
         branch: target.branch,
         commit,
@@ -453,7 +333,8 @@ fn commit(
     })
 }
 
-fn message(body: &Body, operations: &[Operation], committer: &Person) -> String {
+/// The message that was given, else one that tells what happened to which files.
+fn message(body: &Body, operations: &[Operation]) -> String {
     let mut message = body.text_or_empty("message").trim().to_owned();
     if message.is_empty() {
         let named = |words: &[&str]| -> Vec<String> {
@@ -476,258 +357,7 @@ fn message(body: &Body, operations: &[Operation], committer: &Person) -> String 
             .collect();
         message = lines.join("\n");
     }
-    if body.flag("signoff") == Some(true) {
-        return format!(
-            "{message}\n\nSigned-off-by: {} <{}>",
-            committer.name, committer.email
-        );
-    }
-    format!("{message}\n")
-}
-
-/// Author and committer: as given, else each other, else the doer.
-fn people(world: &World, scene: &Scene<'_>, body: &Body) -> (Person, Person) {
-    let own = committing::person_of(world, scene.doer_id());
-    let dates = body.object("dates");
-    let given = |name: &str| {
-        let who = body.object(name);
-        let (name, email) = (
-            clean(who.text_or_empty("name")),
-            clean(who.text_or_empty("email")),
-        );
-        (!name.is_empty() || !email.is_empty()).then_some((name, email))
-    };
-    let (author, committer) = (given("author"), given("committer"));
-    let make = |who: Option<(String, String)>, date: &str| {
-        let (name, email) = who.unwrap_or_default();
-        let (seconds, offset) = dates.time(date).unwrap_or((own.seconds, own.offset));
-        Person {
-            name: if name.is_empty() {
-                own.name.clone()
-            } else {
-                name
-            },
-            email: if email.is_empty() {
-                own.email.clone()
-            } else {
-                email
-            },
-            seconds,
-            offset,
-        }
-    };
-    (
-        make(author.clone().or_else(|| committer.clone()), "author"),
-        make(committer.or(author), "committer"),
-    )
-}
-
-/// Files that change, and where they are looked for.
-struct Work<'w, 's> {
-    scene: &'w Scene<'s>,
-    tree: Option<&'w str>,
-    edits: BTreeMap<String, Edit>,
-}
-
-impl Work<'_, '_> {
-    fn entry(&self, path: &str) -> Result<Option<TreeEntry>, Reply> {
-        let Some(tree) = self.tree else {
-            return Ok(None);
-        };
-        self.scene
-            .git
-            .entry(self.scene.repo, tree, path)
-            .map_err(broken(self.scene))
-    }
-
-    /// What is there to be changed, if it is what the caller thinks.
-    fn existing(&self, path: &str, sha: &str) -> Result<TreeEntry, Reply> {
-        let missing = || {
-            Reply::error(
-                404,
-                format!("object does not exist [id: , rel_path: {path}]"),
-            )
-        };
-        let found = self.entry(path)?.ok_or_else(missing)?;
-        check_sha(&found, sha)?;
-        Ok(found)
-    }
-
-    /// Nothing may be where a new file shall be.
-    fn check_free(&self, path: &str) -> Result<(), Reply> {
-        check_way(self.scene, self.tree, path)?;
-        let taken =
-            self.entry(path)?.is_some() || matches!(self.edits.get(path), Some(Edit::Put { .. }));
-        if taken {
-            return Err(Reply::error(
-                422,
-                format!("repository file already exists [path: {path}]"),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Carries one operation out; answers the path of the file, unless it is gone.
-    fn apply(&mut self, operation: &Operation) -> Result<Option<String>, Reply> {
-        let (path, from) = (checked(&operation.path)?, checked(&operation.from)?);
-        let content = operation.content.as_deref();
-        match operation.word.as_str() {
-            "delete" => {
-                self.existing(&path, &operation.sha)?;
-                self.edits.insert(path, Edit::Remove);
-                return Ok(None);
-            }
-            "create" => {
-                self.check_free(&path)?;
-                put(
-                    self.scene,
-                    &mut self.edits,
-                    &path,
-                    content.unwrap_or_default(),
-                    0o100_644,
-                )?;
-            }
-            "upload" => {
-                check_way(self.scene, self.tree, &path)?;
-                let mode = self.entry(&path)?.map_or(0o100_644, |found| found.mode);
-                put(
-                    self.scene,
-                    &mut self.edits,
-                    &path,
-                    content.unwrap_or_default(),
-                    mode,
-                )?;
-            }
-            "update" => {
-                let found = self.existing(&from, &operation.sha)?;
-                check_way(self.scene, self.tree, &path)?;
-                if from != path {
-                    self.check_free(&path)?;
-                    self.edits.insert(from, Edit::Remove);
-                }
-                put(
-                    self.scene,
-                    &mut self.edits,
-                    &path,
-                    content.unwrap_or_default(),
-                    found.mode,
-                )?;
-            }
-            "rename" => {
-                let found = self.existing(&from, &operation.sha)?;
-                self.check_free(&path)?;
-                self.edits.insert(from, Edit::Remove);
-                match content {
-                    Some(content) => put(self.scene, &mut self.edits, &path, content, found.mode)?,
-                    None => drop(self.edits.insert(
-                        path.clone(),
-                        Edit::Put {
-                            id: found.id,
-                            mode: found.mode,
-                        },
-                    )),
-                }
-            }
-            other => {
-                let text = format!(
-                    "invalid file operation: {other} {path}, supported operations are create, update, delete"
-                );
-                return Err(self.scene.internal(&text));
-            }
-        }
-        Ok(Some(path))
-    }
-}
-
-fn put(
-    scene: &Scene<'_>,
-    edits: &mut BTreeMap<String, Edit>,
-    path: &str,
-    content: &[u8],
-    mode: u32,
-) -> Result<(), Reply> {
-    let id = scene
-        .git
-        .store(scene.repo, ObjectKind::Blob, content)
-        .map_err(broken(scene))?;
-    edits.insert(path.to_owned(), Edit::Put { id, mode });
-    Ok(())
-}
-
-/// A path that git can keep: without `..`, `.git`, or nothing at all.
-fn checked(path: &str) -> Result<String, Reply> {
-    let tidy = tidy(path);
-    let bad = |part: &str| {
-        part == ".."
-            || part.eq_ignore_ascii_case(".git")
-            || part.contains(['\0', '\\']) && part.eq_ignore_ascii_case("git~1")
-    };
-    if tidy.is_empty() || tidy.split('/').any(bad) || tidy.contains('\0') {
-        return Err(Reply::error(
-            422,
-            format!(
-                "path contains a malformed path component [path: {}]",
-                if tidy.is_empty() { path } else { &tidy }
-            ),
-        ));
-    }
-    Ok(tidy)
-}
-
-fn check_sha(found: &TreeEntry, given: &str) -> Result<(), Reply> {
-    if given.is_empty() || given == found.id {
-        return Ok(());
-    }
-    Err(Reply::error(
-        422,
-        format!(
-            "sha does not match [given: {given}, expected: {}]",
-            found.id
-        ),
-    ))
-}
-
-/// Nothing but folders may lie on the way to a file, and no folder or link where it shall be.
-fn check_way(scene: &Scene<'_>, tree: Option<&str>, path: &str) -> Result<(), Reply> {
-    let Some(tree) = tree else { return Ok(()) };
-    let refuse = |what: &str, path: &str| Reply::error(422, format!("{what} [path: {path}]"));
-    let ends = path
-        .match_indices('/')
-        .map(|(at, _)| at)
-        .chain([path.len()]);
-    for end in ends {
-        let at = &path[..end];
-        let Some(found) = scene
-            .git
-            .entry(scene.repo, tree, at)
-            .map_err(broken(scene))?
-        else {
-            return Ok(());
-        };
-        let is_last = end == path.len();
-        match found.kind() {
-            EntryKind::Link => {
-                return Err(refuse(
-                    "a symbolic link exists where you’re trying to create a subdirectory",
-                    at,
-                ));
-            }
-            EntryKind::Tree if is_last => {
-                return Err(refuse(
-                    "a directory exists where you’re trying to create a file",
-                    at,
-                ));
-            }
-            EntryKind::Blob | EntryKind::Submodule if !is_last => {
-                return Err(refuse(
-                    "a file exists where you’re trying to create a subdirectory",
-                    at,
-                ));
-            }
-            EntryKind::Tree | EntryKind::Blob | EntryKind::Submodule => {}
-        }
-    }
-    Ok(())
+    message
 }
 
 fn file_view(
@@ -762,30 +392,4 @@ fn file_view(
             commit: true,
         },
     )
-}
-
-/// The members `commit` and `verification`.
-fn answer(world: &World, scene: &Scene<'_>, done: &Done) -> Result<Value, Reply> {
-    let addresses = Addresses::of(world, scene)?;
-    let (api, commit) = (&addresses.api, &done.commit);
-    let parents: Vec<Value> = commit
-        .parents
-        .iter()
-        .map(|id| json!({ "url": format!("{api}/git/commits/{id}"), "sha": id, "created": ZERO }))
-        .collect();
-    let person = |person: &Person| json!({ "name": person.name, "email": person.email, "date": rfc3339(person.seconds) });
-    Ok(json!({
-        "commit": {
-            "url": format!("{api}/git/commits/{}", commit.id),
-            "sha": commit.id,
-            "created": ZERO,
-            "html_url": format!("{}/commit/{}", addresses.web, commit.id),
-            "author": person(&commit.author),
-            "committer": person(&commit.committer),
-            "parents": parents,
-            "message": commit.message,
-            "tree": { "url": format!("{api}/git/trees/{}", commit.tree), "sha": commit.tree, "created": ZERO },
-        },
-        "verification": commits::verification(commit),
-    }))
 }

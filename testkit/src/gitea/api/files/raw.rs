@@ -241,15 +241,19 @@ fn archive(world: &World, scene: &Scene<'_>) -> Answer {
             id.as_str(),
         ],
     };
-    let paths: Vec<&str> = scene.call.query_all("path").collect();
-    if !paths.is_empty() && format != "bundle" {
-        arguments.push("--");
-        arguments.extend(paths);
-    }
-    let data = scene
+    let paths = archived_paths(scene, format)?;
+    arguments.extend(paths.iter().map(String::as_str));
+    let done = scene
         .git
-        .output(scene.repo, &arguments)
+        .run(scene.repo, &arguments)
         .map_err(broken(scene))?;
+    if done.status != 0 && done.stderr.starts_with("fatal: pathspec") {
+        return Err(Reply::error(400, "path doesn't exist or is invalid"));
+    }
+    if done.status != 0 {
+        return Err(scene.internal(done.stderr.trim()));
+    }
+    let data = done.stdout;
     let addresses = Addresses::of(world, scene)?;
     let file = format!("{}-{}{ending}", repo.name, name.replace('/', "-"));
     let body = Body::Bytes("application/octet-stream", data.into());
@@ -266,6 +270,24 @@ fn archive(world: &World, scene: &Scene<'_>) -> Answer {
             addresses.api
         ),
     ))
+}
+
+/// The parts of the tree that were asked for; none are all of it.
+fn archived_paths(scene: &Scene<'_>, format: &str) -> Result<Vec<String>, Reply> {
+    let paths: Vec<String> = scene
+        .call
+        .query_all("path")
+        .map(|path| match tidy(path) {
+            tidy if tidy.is_empty() => ".".to_owned(),
+            // Without magic: a file may have a colon at its beginning.
+            tidy => format!(":(literal){tidy}"),
+        })
+        .collect();
+    if format == "bundle" && !paths.is_empty() {
+        let text = "cannot specify paths when requesting a bundle";
+        return Err(Reply::error(400, text));
+    }
+    Ok(paths)
 }
 
 fn editorconfig(world: &World, scene: &Scene<'_>) -> Answer {

@@ -177,7 +177,7 @@ fn subscribers(world: &World, scene: &Scene<'_>) -> Answer {
         .into_iter()
         .filter_map(|id| world.owners.get(id))
         .collect();
-    Ok(users::list(world, scene, &users))
+    Ok(users::count(world, scene, &users))
 }
 
 fn subscription(world: &World, scene: &Scene<'_>) -> Answer {

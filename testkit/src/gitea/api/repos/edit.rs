@@ -6,7 +6,7 @@ use super::REPO;
 use crate::gitea::access::Unit;
 use crate::gitea::api::repos::view_here;
 use crate::gitea::bind::{Body, Kind, Rule, Schema, bind, flag, of, ruled, text};
-use crate::gitea::page::listed;
+use crate::gitea::page::counted;
 use crate::gitea::projects;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
@@ -294,12 +294,8 @@ fn topics(world: &World, scene: &Scene<'_>) -> Answer {
     let topics = &scene.repository(world)?.topics;
     let page = crate::gitea::page::Page::of(scene.call, &world.settings);
     let shown = page.slice(topics);
-    Ok(Reply::ok(json!({ "topics": shown })).with_paging(
-        scene.call,
-        &world.settings,
-        page,
-        topics.len(),
-    ))
+    let reply = Reply::ok(json!({ "topics": shown }));
+    Ok(reply.with_header("x-total-count", topics.len().to_string()))
 }
 
 fn is_topic(topic: &str) -> bool {
@@ -406,7 +402,7 @@ fn search_topics(world: &World, scene: &Scene<'_>) -> Answer {
             .filter(|(_, repo)| repo.topics.iter().any(|topic| topic == name))
             .count()
     };
-    let mut reply = listed(scene.call, &world.settings, &names, |name| {
+    let mut reply = counted(scene.call, &world.settings, &names, |name| {
         let zero = crate::gitea::clock::ZERO;
         json!({ "id": 0, "topic_name": name, "repo_count": count(name), "created": zero, "updated": zero })
     });
