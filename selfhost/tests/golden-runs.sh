@@ -38,11 +38,12 @@ trap finish EXIT
 "$binary" --quiet forge --listen 127.0.0.1:0 --data "$work/data" --version 1.26 \
     --root-user root1 --root-email root1@forge.internal --ready-file "$work/ready" &
 started+=($!)
-for _ in $(seq 100); do
+for _ in $(seq 600); do
     [[ -s $work/ready ]] && break
     kill -0 "${started[0]}" 2>/dev/null || { echo "the forge did not start" >&2; exit 2; }
     sleep 0.1
 done
+[[ -s $work/ready ]] || { echo "the forge was not ready within 60 s" >&2; exit 2; }
 ready() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$work/ready" "$1"; }
 
 (umask 077 && ready runner_token >"$work/token")
@@ -54,5 +55,6 @@ started+=($!)
 status=0
 GOLDEN_ROOT_TOKEN=$(ready root_token) python3 "$checker" --url "$(ready url)" --root-user root1 \
     --label debian "${arguments[@]}" >"$work/out" || status=$?
+[[ $status -eq 0 ]] || arguments+=(-v)
 case " ${arguments[*]} " in *" -v "*) cat "$work/out" ;; *) tail -n 1 "$work/out" ;; esac
 exit "$status"

@@ -5,7 +5,7 @@
 #
 # VERSION is 8.4 or 9.2. Without STORIES_DIR the stories in testkit/fixtures are told. `--only` may be
 # repeated. With `--min` the exit status is 1 when fewer steps are equal; with `-v` everything the
-# replayer says is shown. PROXMOX_CI in the environment names a program that is built already.
+# replayer says is shown, as when it fails. PROXMOX_CI in the environment names a program that is built already.
 set -euo pipefail
 export RUST_BACKTRACE=0
 
@@ -48,12 +48,12 @@ trap finish EXIT
   --ready-file "$work/ready.json" --journal "$work/journal.jsonl" &
 node=$!
 
-for _ in $(seq 200); do
+for _ in $(seq 1200); do
   [ -e "$work/ready.json" ] && break
   kill -0 "$node" 2>/dev/null || { echo "golden.sh: the node ended before it was ready" >&2; exit 2; }
   sleep 0.05
 done
-[ -e "$work/ready.json" ] || { echo "golden.sh: the node was not ready in 10 s" >&2; exit 2; }
+[ -e "$work/ready.json" ] || { echo "golden.sh: the node was not ready in 60 s" >&2; exit 2; }
 
 field() { python3 -c 'import json, sys; v = json.load(open(sys.argv[1]))[sys.argv[2]]; print(v[0] if isinstance(v, list) else v)' "$work/ready.json" "$1"; }
 
@@ -62,5 +62,5 @@ GOLDEN_ROOT_PASSWORD=$(field root_password) GOLDEN_ROOT_TOKEN=$(field root_token
   python3 "$golden/replay.py" --url "$(field urls)" --version "$version" --node "$(field node)" \
   --stories "$stories" ${options[@]+"${options[@]}"} >"$work/report.txt" 2>&1 || status=$?
 
-if [ -n "$verbose" ] || [ "$status" -gt 1 ]; then cat "$work/report.txt"; else tail -n 1 "$work/report.txt"; fi
+if [ -n "$verbose" ] || [ "$status" -ne 0 ]; then cat "$work/report.txt"; else tail -n 1 "$work/report.txt"; fi
 exit "$status"

@@ -22,7 +22,7 @@ import time
 import urllib.parse
 import urllib.request
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 HOSTILE = '<img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>'
 
 
@@ -188,9 +188,11 @@ def follows(node, browser):
     until(lambda: browser.value(state) == "stopped", "a stopped guest is shown as stopped")
     if browser.value("window.mark") != "never loaded again":
         fail("the page was loaded again")
-    browser.value("document.querySelector('#exchanges details').open = true")
-    until(lambda: browser.value("document.querySelectorAll('#exchanges pre').length > 0"), "an exchange opens")
-    browser.value("document.querySelector('#exchanges details').open = false")
+    # A row that comes meanwhile may take the place of the one that was opened.
+    opened = ("for (const one of document.querySelectorAll('#exchanges details')) one.open = true;"
+              "document.querySelectorAll('#exchanges pre').length > 0")
+    until(lambda: browser.value(opened), "an exchange opens")
+    browser.value("for (const one of document.querySelectorAll('#exchanges details')) one.open = false")
 
 
 def escapes(node, browser):

@@ -4,6 +4,7 @@
 # a wrong shape.
 #
 #   PROXMOX_CI=target/debug/proxmox-ci bash testkit/tests/clients/run.sh
+#   bash testkit/tests/clients/run.sh install      only brings the clients
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -43,11 +44,12 @@ start() {
         --root-user test --root-email test@forge.internal \
         --journal "$work/journal.jsonl" --ready-file "$work/ready" &
     forge=$!
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         [[ -s $work/ready ]] && break
         kill -0 "$forge" 2>/dev/null || { echo "clients: the forge did not start" >&2; exit 2; }
         sleep 0.05
     done
+    [[ -s $work/ready ]] || { echo "clients: the forge was not ready within 60 s" >&2; exit 2; }
     FORGE_URL=$(field url) FORGE_TOKEN=$(field root_token) FORGE_PASSWORD=$(field root_password)
     export FORGE_URL FORGE_TOKEN FORGE_PASSWORD FORGE_USER=test
 }
@@ -75,6 +77,7 @@ judge() {
 }
 
 install
+[[ ${1:-} != install ]] || exit 0
 start
 echo "clients: git"
 bash "$here/git.sh"
