@@ -58,6 +58,10 @@ mod tests {
         while patience.again().await {
             pauses += 1;
         }
-        assert!((2..=5).contains(&pauses), "{pauses} pauses");
+        // Fewer where the machine was slow.
+        assert!(pauses <= 5, "{pauses} pauses");
+        let minute = Duration::from_secs(60);
+        let moment = Duration::from_millis(1);
+        assert!(Patience::new(minute, moment, moment).again().await);
     }
 }

@@ -176,7 +176,10 @@ mod tests {
     use super::*;
     use crate::{execute::scene::scene, host::MockHost, resolve::resolve, spec::Tree};
 
-    async fn greeted_by(words: &'static [u8]) -> bool {
+    /// Longer than a busy machine needs for an answer.
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    async fn greeted_by(words: &'static [u8], within: Duration) -> bool {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = tokio::spawn(async move {
@@ -186,16 +189,16 @@ mod tests {
             let mut rest = Vec::new();
             drop(tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await);
         });
-        let greeted = greets(address, Duration::from_millis(400)).await;
+        let greeted = greets(address, within).await;
         served.abort();
         greeted
     }
 
     #[tokio::test]
     async fn a_machine_is_known_by_its_greeting_and_not_by_its_silence() {
-        assert!(greeted_by(b"SSH-2.0-OpenSSH_9.2\r\n").await);
-        assert!(!greeted_by(b"").await);
-        assert!(!greeted_by(b"HTTP/1.1 400\r\n").await);
+        assert!(greeted_by(b"SSH-2.0-OpenSSH_9.2\r\n", MINUTE).await);
+        assert!(!greeted_by(b"", Duration::from_millis(400)).await);
+        assert!(!greeted_by(b"HTTP/1.1 400\r\n", MINUTE).await);
     }
 
     #[tokio::test]
@@ -210,7 +213,7 @@ mod tests {
         let mut scene = scene(MockHost::new());
         scene.run.addresses = vec![Ipv4Addr::LOCALHOST];
         scene.run.greeter = port;
-        scene.run.settings.limits.greeting = Duration::from_secs(5);
+        scene.run.settings.limits.greeting = MINUTE;
         let fleet = "id = \"fleet-0001\"\n[network]\nsubnet = \"127.0.0.0/24\"\n";
         let web = "ID=101\nIP=127.0.0.1\nTEMPLATE=debian-12\nSTORAGE=local\n";
         let texts = [("fleet.toml", fleet), ("containers/web/config.env", web)];

@@ -168,7 +168,7 @@ mod tests {
         assert!(waited.lock().unwrap().starts_with(&named));
         drop(first);
         // A program that another test started meanwhile may have inherited the lock for a moment.
-        let patient = Duration::from_secs(20);
+        let patient = Duration::from_secs(60);
         Lock::take(folder.path(), "apply", patient, &|_| {})
             .await
             .unwrap();

@@ -129,7 +129,7 @@ async fn a_guest_that_another_hand_took_away_between_the_layers() {
         let task = world.host().act(&place, &act).await.unwrap().unwrap();
         world
             .host()
-            .finish(&task, Duration::from_secs(5))
+            .finish(&task, Duration::from_secs(60))
             .await
             .unwrap();
     }

@@ -200,7 +200,7 @@ impl World {
     }
 
     pub(crate) async fn plan(&self, desired: &Desired) -> Plan {
-        let observed = observe(&*self.host(), desired, Duration::from_secs(20)).await;
+        let observed = observe(&*self.host(), desired, Duration::from_secs(60)).await;
         plan(desired, &observed.unwrap())
     }
 
@@ -215,7 +215,7 @@ impl World {
         layers: Layers,
     ) -> Result<Report, execute::Error> {
         let host = self.host();
-        let observed = observe(&*host, desired, Duration::from_secs(20))
+        let observed = observe(&*host, desired, Duration::from_secs(60))
             .await
             .map_err(|source| execute::Error::Host {
                 doing: "observing".to_owned(),
