@@ -44,7 +44,7 @@ for number in 111 112; do
   name=calm
   [ "$number" = 111 ] || name=shaken
   printf 'ID=%s\nMOUNT=local:1:/data\nHEALTH=unit:ssh\n' "$number" | write "containers/$name/config.env"
-  printf '#!/bin/sh\nset -eu\necho begun >>/data/log\nsleep 1\necho done >/data/state\n' | write "containers/$name/apply.sh"
+  printf '#!/bin/sh\nset -eu\necho begun >>/data/log\nsleep 4\necho done >/data/state\n' | write "containers/$name/apply.sh"
   chmod +x "$fleet/containers/$name/apply.sh"
 done
 (umask 077 && printf 'url = "%s"\nca_file = "%s"\ntoken_file = "%s"\n' \
@@ -66,7 +66,7 @@ kill_at() { # event, action, seconds to wait after it
   pid=$!
   until journalled "$1" "$2"; do
     tries=$((tries + 1))
-    if [ $tries -gt 3000 ] || ! kill -0 "$pid" 2>/dev/null; then
+    if [ $tries -gt 6000 ] || ! kill -0 "$pid" 2>/dev/null; then
       cat "$stage_out/killed.log" >&2
       echo "error: apply ended before $1 $2" >&2
       return 1

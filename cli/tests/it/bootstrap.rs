@@ -4,6 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Output, ti
 
 use base64_of::base64;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::{
     control_plane::{CANARY, World, commit, run},
@@ -474,8 +475,21 @@ async fn killed_at(world: &World, point: usize, moment: Duration) -> bool {
     was_running
 }
 
-/// Kills what a killed bootstrap started: all that carries this world's name in its environment.
+/// Kills what a killed bootstrap started: all that carries this world's name in its environment. Looks
+/// until two looks in a row find nothing: what runs a program just then has no environment to read.
 fn kill_the_rest(world: &World) {
+    let mut quiet = 0;
+    while quiet < 2 {
+        quiet = if kill_what_there_is(world) {
+            0
+        } else {
+            quiet + 1
+        };
+    }
+}
+
+/// Whether there was something.
+fn kill_what_there_is(world: &World) -> bool {
     let mark = format!("BOOTSTRAP_OF={}", world.folder.path().display());
     let marked = |pid: &String| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
@@ -496,6 +510,20 @@ fn kill_the_rest(world: &World) {
             Path::new("/"),
         ));
     }
+    !these.is_empty()
+}
+
+/// Kills a bootstrap and continues it; whether it was still at work when it was killed.
+async fn continued(point: usize, number: usize, undisturbed: Vec<String>) -> bool {
+    let world = World::new().await;
+    let moment = Duration::from_millis((number as u64 * 13) % 40);
+    let was_running = killed_at(&world, point, moment).await;
+    let output = world.bootstrap(&["--quiet"]).await;
+    let told = format!("point {point}: {}", text(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert_eq!(end_state(&world).await, undisturbed, "{told}");
+    assert_eq!(creates(&world), 1, "{told}");
+    was_running
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -506,19 +534,20 @@ async fn a_bootstrap_that_was_killed_anywhere_is_continued_to_the_same_end() {
         (end_state(&world).await, world.journal().len())
     };
     let mut killed = 0;
-    for number in 0..POINTS {
-        let point = 2 + number * (lines - 2) / POINTS;
-        let world = World::new().await;
-        let moment = Duration::from_millis((number as u64 * 13) % 40);
-        killed += usize::from(killed_at(&world, point, moment).await);
-        let output = world.bootstrap(&["--quiet"]).await;
-        let told = format!("point {point}: {}", text(&output.stderr));
-        assert_eq!(output.status.code(), Some(0), "{told}");
-        assert_eq!(end_state(&world).await, undisturbed, "{told}");
-        assert_eq!(creates(&world), 1, "{told}");
+    let numbers: Vec<usize> = (0..POINTS).collect();
+    for some in numbers.chunks(3) {
+        let runs: JoinSet<bool> = some
+            .iter()
+            .map(|number| {
+                let point = 2 + number * (lines - 2) / POINTS;
+                continued(point, *number, undisturbed.clone())
+            })
+            .collect();
+        killed += runs.join_all().await.into_iter().filter(|it| *it).count();
     }
+    // The last points are near the end, and on a busy machine a kill comes late.
     assert!(
-        killed >= 15,
+        killed > POINTS / 2,
         "only {killed} were still at work when they were killed"
     );
 }

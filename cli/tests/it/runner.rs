@@ -41,7 +41,8 @@ struct Stand {
 impl Stand {
     async fn set() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        // Not 127.0.0.1, whose ports are given to everybody: a forge that comes back needs its own.
+        let any = SocketAddr::from(([127, 83, 0, 1], 0));
         let (forge, ready) = forge(folder.path(), any).await;
         let text = |name: &str| ready[name].as_str().unwrap().to_owned();
         let token = Auth::token(text("root_token"));

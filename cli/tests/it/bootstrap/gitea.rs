@@ -71,7 +71,7 @@ async fn an_administrator_whose_password_was_lost_gets_a_new_one() {
     fs::remove_file(&kept).unwrap();
     let pid = world.root().join("units/proxmox-ci-forge.service.pid");
     let pid = fs::read_to_string(pid).unwrap().trim().to_owned();
-    let script = "kill \"$1\"; for _ in $(seq 200); do kill -0 \"$1\" 2>/dev/null || exit 0; sleep 0.05; done; exit 1";
+    let script = "kill \"$1\"; for _ in $(seq 1200); do kill -0 \"$1\" 2>/dev/null || exit 0; sleep 0.05; done; exit 1";
     let arguments = ["-c", script, "sh", &pid].map(str::to_owned);
     assert!(run("sh", &arguments, Path::new("/")).status.success());
     succeeded(&bootstrapped(&world, &gitea).await);
