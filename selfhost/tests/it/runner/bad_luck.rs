@@ -6,7 +6,7 @@ use selfhost::runner::{Event, Order};
 
 use super::{
     proxy::{Loss, Proxy},
-    stage::{Hand, Stage, rest},
+    stage::{Hand, Stage, rest, within},
 };
 
 fn numbered(count: usize) -> Vec<String> {
@@ -62,7 +62,8 @@ async fn answers_that_are_lost_after_they_were_stored_change_nothing() {
     stage.push(&slow(&stage, 20)).await;
     assert_eq!(stage.outcome().await, ("success".to_owned(), numbered(20)));
     assert_eq!(stage.count("begun"), 1);
-    assert!(proxy.lost() > 3, "{}", proxy.lost());
+    // The first of each at least; how many more depends on how fast the machine is.
+    assert!(proxy.lost() >= 3, "{}", proxy.lost());
     hand.end(Order::Stop).await;
 }
 
@@ -75,10 +76,10 @@ async fn a_result_is_kept_on_disk_while_the_forge_is_away_and_told_later() {
     stage.printed("line 2").await;
     stage.stop_forge().await;
     // The job ends by itself meanwhile; then the runner itself is ended.
-    rest(Duration::from_millis(2500)).await;
+    within(|| async { (held(&stage).len() == 1 && held(&stage)[0].contains(ENDED)).then_some(()) })
+        .await;
     hand.end(Order::Stop).await;
-    let held = std::fs::read_dir(stage.path("r1/held")).unwrap().count();
-    assert_eq!(held, 1, "the result is on disk");
+    assert_eq!(held(&stage).len(), 1, "the result is on disk");
     stage.start_forge().await;
     let hand = Hand::start(stage_settings(&stage, runner));
     assert_eq!(stage.outcome().await, ("success".to_owned(), numbered(20)));
@@ -86,8 +87,19 @@ async fn a_result_is_kept_on_disk_while_the_forge_is_away_and_told_later() {
     let told = hand.end(Order::Drain).await;
     let recovered = |event: &&Event| matches!(event, Event::Recovered { ended: true, .. });
     assert_eq!(told.iter().filter(recovered).count(), 1, "{told:?}");
-    let held = std::fs::read_dir(stage.path("r1/held")).unwrap().count();
-    assert_eq!(held, 0, "nothing is kept longer than it must be");
+    let left = held(&stage).len();
+    assert_eq!(left, 0, "nothing is kept longer than it must be");
+}
+
+/// How a runner's own journal says that a job has ended.
+const ENDED: &str = "\"ended\":{";
+
+/// What the runner holds on disk, a text for each task.
+fn held(stage: &Stage) -> Vec<String> {
+    let entries = std::fs::read_dir(stage.path("r1/held")).unwrap();
+    entries
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect()
 }
 
 fn stage_settings(stage: &Stage, runner: gitea_api::runner::Runner) -> selfhost::runner::Settings {

@@ -1,10 +1,11 @@
 //! Jobs that are ended before they would end by themselves, and runners that go.
 
-use std::time::Duration;
-
 use selfhost::runner::{Event, Order};
 
-use super::stage::{Stage, processes, rest, within};
+use super::{
+    proxy::Proxy,
+    stage::{Hand, Stage, processes, within},
+};
 
 /// A job whose processes try to stay: one in its group, one that left it.
 const STAYS: &str = "  a:\n    runs-on: x\n    steps:\n      - run: |\n          setsid sleep 300 \
@@ -59,7 +60,10 @@ async fn a_runner_that_is_stopped_never_reports_a_success() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runner_that_drains_ends_after_its_jobs_and_takes_no_more() {
     let stage = Stage::set().await;
-    let hand = stage.runner("r1").await;
+    let forge = stage.url().trim_start_matches("http://").parse().unwrap();
+    let proxy = Proxy::to(forge, &[]).await;
+    let runner = stage.register("r1", &proxy.url()).await;
+    let hand = Hand::start(stage.settings("r1", runner, &proxy.url()));
     let gate = stage.path("gate");
     stage
         .push(&format!(
@@ -69,9 +73,10 @@ async fn a_runner_that_drains_ends_after_its_jobs_and_takes_no_more() {
         ))
         .await;
     stage.printed("begun").await;
+    within(|| async { (proxy.waiting() == 1).then_some(()) }).await;
     hand.order(Order::Drain);
-    // An answer that is on its way is waited for; this is longer.
-    rest(Duration::from_secs(1)).await;
+    // An answer that may be on its way is waited for, and then it hangs up.
+    within(|| async { (proxy.waiting() == 0).then_some(()) }).await;
     std::fs::write(gate, "").unwrap();
     let told = hand.end(Order::Drain).await;
     assert!(

@@ -17,7 +17,29 @@ use tokio::{
 pub(super) struct Proxy {
     address: SocketAddr,
     fetches: Arc<AtomicUsize>,
+    waiting: Arc<AtomicUsize>,
     lost: Arc<AtomicUsize>,
+}
+
+/// Counts a runner that waits for a job, for as long as it does.
+struct Waiting<'a>(Option<&'a AtomicUsize>);
+
+impl<'a> Waiting<'a> {
+    fn of(line: &str, counter: &'a AtomicUsize) -> Self {
+        let counter = line.contains("FetchTask").then_some(counter);
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+        Self(counter)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(counter) = self.0 {
+            counter.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
 }
 
 /// Which answers are lost: those to calls of this method, each first of so many.
@@ -33,14 +55,16 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let lost = Arc::new(AtomicUsize::new(0));
         let fetches = Arc::new(AtomicUsize::new(0));
+        let waiting = Arc::new(AtomicUsize::new(0));
         let counts: Arc<Vec<AtomicUsize>> =
             Arc::new(losses.iter().map(|_| AtomicUsize::new(0)).collect());
         tokio::spawn({
             let (lost, fetches) = (Arc::clone(&lost), Arc::clone(&fetches));
+            let waiting = Arc::clone(&waiting);
             async move {
                 while let Ok((stream, _)) = listener.accept().await {
                     let (lost, counts) = (Arc::clone(&lost), Arc::clone(&counts));
-                    let fetches = Arc::clone(&fetches);
+                    let (fetches, waiting) = (Arc::clone(&fetches), Arc::clone(&waiting));
                     tokio::spawn(async move {
                         let lose = |head: &str| {
                             let fetch = usize::from(head.contains("FetchTask"));
@@ -51,7 +75,7 @@ impl Proxy {
                                 before.is_multiple_of(losses[at].each)
                             })
                         };
-                        hand_on(stream, forge, lose, &lost).await;
+                        hand_on(stream, forge, lose, (&lost, &waiting)).await;
                     });
                 }
             }
@@ -59,6 +83,7 @@ impl Proxy {
         Self {
             address,
             fetches,
+            waiting,
             lost,
         }
     }
@@ -72,6 +97,11 @@ impl Proxy {
         self.fetches.load(Ordering::SeqCst)
     }
 
+    /// How many runners wait at the forge for a job.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
     /// How many answers were lost.
     pub(super) fn lost(&self) -> usize {
         self.lost.load(Ordering::SeqCst)
@@ -82,15 +112,23 @@ async fn hand_on(
     mut caller: TcpStream,
     forge: SocketAddr,
     lose: impl Fn(&str) -> bool,
-    lost: &AtomicUsize,
+    (lost, waiting): (&AtomicUsize, &AtomicUsize),
 ) -> Option<()> {
     let mut upstream = TcpStream::connect(forge).await.ok()?;
     loop {
         let request = message(&mut caller).await?;
-        upstream.write_all(&request).await.ok()?;
-        let answer = message(&mut upstream).await?;
         let line = request.split(|byte| *byte == b'\r').next()?;
-        if lose(&String::from_utf8_lossy(line)) {
+        let line = String::from_utf8_lossy(line);
+        let waits = Waiting::of(&line, waiting);
+        upstream.write_all(&request).await.ok()?;
+        let mut more = [0];
+        let answer = tokio::select! {
+            answer = message(&mut upstream) => answer?,
+            // It hung up, and so do we.
+            _ = caller.peek(&mut more) => return None,
+        };
+        drop(waits);
+        if lose(&line) {
             lost.fetch_add(1, Ordering::SeqCst);
             return None;
         }

@@ -46,7 +46,8 @@ pub(super) struct Job {
 impl Stage {
     pub(super) async fn set() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        // Not 127.0.0.1, whose ports are given to everybody: a forge that comes back needs its own.
+        let any = SocketAddr::from(([127, 83, 0, 1], 0));
         let forge = start(any, folder.path()).await;
         let address = forge.url().trim_start_matches("http://").parse().unwrap();
         let token = forge.ready().root_token.clone();
