@@ -13,7 +13,7 @@ mod stage;
 mod template;
 
 const PATIENT: Shutdown = Shutdown {
-    timeout: Duration::from_secs(20),
+    timeout: Duration::from_secs(60),
     otherwise: Otherwise::Fail,
 };
 

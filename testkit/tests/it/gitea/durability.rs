@@ -64,6 +64,9 @@ async fn a_forge_starts_in_an_empty_folder_and_serves_while_it_may() {
         folder.path().join("ready")
     };
     let options = ForgeOptions {
+        // When it is killed, its port may be given to another test; whoever still asks here must
+        // not be answered there.
+        listen: ([127, 83, 0, 1], 0).into(),
         data: Some(data),
         ready_file: Some(ready_file.clone()),
         ..ForgeOptions::default()
@@ -191,7 +194,8 @@ async fn registered(ready: &Ready) -> Worker {
 
 /// Takes a task when there is one, and writes its log line by line.
 async fn log_load(ready: &Ready, mut worker: Worker, promised: &Mutex<Promised>) -> Worker {
-    for _ in 0..1_000 {
+    // Until the forge is gone.
+    loop {
         let Some((task, known)) = worker.task else {
             let body = json!({ "tasksVersion": "0" });
             let Some(answer) = rpc(ready, Some(&worker), "FetchTask", &body).await else {
@@ -372,14 +376,15 @@ async fn begin(folder: &Path, ready: &Ready) -> Worker {
     registered(ready).await
 }
 
-/// Waits until a push and a line of a log were acknowledged, or for as long as that may take.
+/// Waits until a commit, a push and a line of a log were acknowledged.
 async fn something_promised(fresh: &Mutex<Promised>) {
-    let end = Instant::now() + Duration::from_secs(2);
+    let end = Instant::now() + Duration::from_secs(60);
     let have = || {
         let fresh = fresh.lock().unwrap();
-        !fresh.branches.is_empty() && !fresh.logs.is_empty()
+        !fresh.files.is_empty() && !fresh.branches.is_empty() && !fresh.logs.is_empty()
     };
-    while !have() && Instant::now() < end {
+    while !have() {
+        assert!(Instant::now() < end, "nothing was acknowledged in a minute");
         let moment = Duration::from_millis(5);
         // Nothing else ends this wait.
         let _ = tokio::time::timeout(moment, std::future::pending::<()>()).await;

@@ -122,6 +122,6 @@ pub(crate) fn said(output: &Output) -> String {
 pub(crate) fn http() -> reqwest::Client {
     // Another test may have been first.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = reqwest::Client::builder().timeout(std::time::Duration::from_secs(20));
+    let builder = reqwest::Client::builder().timeout(std::time::Duration::from_secs(60));
     builder.no_proxy().build().unwrap()
 }

@@ -13,7 +13,7 @@ use super::durability::serve_with;
 use super::stage::http;
 
 /// How long a delivery may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A receiver whose certificate signs itself, and that certificate.
 fn receiver() -> (TlsAcceptor, String) {

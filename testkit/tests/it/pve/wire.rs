@@ -37,7 +37,7 @@ fn errors_carry_their_text_in_the_reason_and_end_the_connection() {
         (401, "No ticket", 0)
     );
     assert_eq!(answer.header("content-type"), None);
-    assert!(connection.ends_within(Duration::from_secs(2)));
+    assert!(connection.ends_within(Duration::from_secs(60)));
 }
 
 #[test]
@@ -130,10 +130,11 @@ fn a_connection_ends_after_a_hundred_requests_or_five_idle_seconds() {
         );
     }
     let mut idle = Connection::open(node.url());
+    // From before its last answer, so that a pause of ours makes it longer at most.
+    let began = Instant::now();
     idle.send(&request(&token, "GET", "/version", ""));
     idle.receive().unwrap();
-    let began = Instant::now();
-    assert!(idle.ends_within(Duration::from_secs(15)));
+    assert!(idle.ends_within(Duration::from_secs(60)));
     assert!(
         began.elapsed() >= Duration::from_secs(4),
         "ended after {:?}",
