@@ -126,7 +126,7 @@ run_of() { # workflow, commit: the newest run
 
 wait_for_run() { # [workflow]: follows a new run of the newest commit to its end
   local tries before=${run:-0} workflow=${1:-pipeline.yml}
-  for tries in $(seq 100); do
+  for tries in $(seq 600); do
     run=$(run_of "$workflow" "$(git -C "$operator" rev-parse HEAD)")
     [ "$run" -le "$before" ] || break
     sleep 0.1
@@ -194,7 +194,7 @@ release_another_build() {
 
 wait_for_program() {
   local tries
-  for tries in $(seq 300); do
+  for tries in $(seq 600); do
     # While it restarts, nobody may answer.
     if [[ $(inside cat /var/lib/proxmox-ci/upkeep/last.json 2>/dev/null || true) == *'"verdict"'* ]]; then return 0; fi
     sleep 0.2
@@ -236,7 +236,7 @@ restart_with_pending_run() {
   task=$(api -X POST "/nodes/$(ready node)/lxc/100/status/reboot" | json 'it["data"]')
   wait_for_task "$task"
   by_hand "$task"
-  for tries in $(seq 300); do
+  for tries in $(seq 600); do
     forge /version >/dev/null 2>&1 && break
     sleep 0.1
   done

@@ -34,7 +34,7 @@ start_docker() {
     >"$out/dockerd.log" 2>&1 &
   docker_pid=$!
   local tries
-  for tries in $(seq 300); do
+  for tries in $(seq 600); do
     curl -sf --unix-socket "$docker_home/docker.sock" http://docker/_ping >/dev/null && return 0
     kill -0 "$docker_pid" 2>/dev/null || break
     sleep 0.1

@@ -54,7 +54,7 @@ start_node() {
   local tries=0
   until [ -s "$stage_out/ready.json" ]; do
     tries=$((tries + 1))
-    if [ $tries -gt 300 ] || ! kill -0 "$node_pid" 2>/dev/null; then
+    if [ $tries -gt 600 ] || ! kill -0 "$node_pid" 2>/dev/null; then
       cat "$stage_out/node.log" >&2
       echo "error: the node did not come up" >&2
       return 1

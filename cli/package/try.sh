@@ -42,7 +42,7 @@ lxc.net.0.type = empty
 lxc.apparmor.profile = unconfined
 CONFIG
   lxc-start -P "$out/lxc" -n "$name" -o "$out/lxc.log" -l INFO
-  inside 'for try in $(seq 100); do
+  inside 'for try in $(seq 600); do
     state=$(systemctl is-system-running --wait 2>/dev/null) || true
     case $state in running|degraded) exit 0 ;; esac
     sleep 0.1
@@ -64,7 +64,7 @@ services() {
   inside 'systemctl start proxmox-ci-node proxmox-ci-forge'
   local unit
   for unit in node forge; do
-    inside "for try in \$(seq 100); do [ -s /run/proxmox-ci-$unit/ready.json ] && exit 0; sleep 0.1; done
+    inside "for try in \$(seq 600); do [ -s /run/proxmox-ci-$unit/ready.json ] && exit 0; sleep 0.1; done
       journalctl -u proxmox-ci-$unit --no-pager | tail -20; exit 1" || fail "$unit does not come up"
     [ "$(inside "stat -c %U:%a /run/proxmox-ci-$unit/ready.json")" = "proxmox-ci-$unit:600" ] || fail "others may read how to reach $unit"
     [ "$(inside "ps -o user:20= -C proxmox-ci | grep -c proxmox-ci-$unit")" = 1 ] || fail "$unit does not run as its own user"
@@ -94,7 +94,7 @@ walk() {
   as newcomer 'proxmox-ci init lab'
   as newcomer 'cd lab && proxmox-ci check'
   as newcomer 'proxmox-ci node --guests memory --listen 127.0.0.1:0 --ready-file "$PWD/ready.json" >node.log 2>&1 & echo $! >node.pid
-    for try in $(seq 100); do [ -s ready.json ] && exit 0; sleep 0.1; done; cat node.log; exit 1'
+    for try in $(seq 600); do [ -s ready.json ] && exit 0; sleep 0.1; done; cat node.log; exit 1'
   as newcomer 'umask 077; python3 - <<PYTHON
 import json
 ready = json.load(open("ready.json"))

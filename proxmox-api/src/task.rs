@@ -88,7 +88,7 @@ impl Task {
     /// # let template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst".parse()?;
     /// # let create = proxmox_api::api::CreateContainer::new(105.try_into()?, template);
     /// # node.create_container(&create.rootfs("local:1".parse()?)).await?
-    /// #     .wait(std::time::Duration::from_secs(10)).await?;
+    /// #     .wait(std::time::Duration::from_secs(60)).await?;
     /// # let container = node.container(105.try_into()?);
     /// use std::time::Duration;
     ///

@@ -17,7 +17,7 @@ use testkit::pve::{Fault, FaultKind, Phase, Setup, Timing, Version};
 const TEMPLATE: &str = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst";
 
 fn wait() -> Wait {
-    Wait::up_to(Duration::from_secs(20)).polling(Poll::Every(Duration::from_millis(2)))
+    Wait::up_to(Duration::from_secs(60)).polling(Poll::Every(Duration::from_millis(2)))
 }
 
 fn number(vmid: u32) -> Vmid {

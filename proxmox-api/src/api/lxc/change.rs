@@ -34,7 +34,7 @@ impl Container {
     /// # let node = pve.node(play.name().parse()?);
     /// # let template = "local:vztmpl/debian-12-standard_12.7-1_amd64.tar.zst".parse()?;
     /// # node.create_container(&CreateContainer::new(105.try_into()?, template).memory(Mib(256)))
-    /// #     .await?.wait(std::time::Duration::from_secs(10)).await?;
+    /// #     .await?.wait(std::time::Duration::from_secs(60)).await?;
     /// let container = node.container(105.try_into()?);
     /// let at_least = |present: &proxmox_api::api::ContainerConfig| match present.memory {
     ///     Some(memory) if memory >= Mib(512) => UpdateContainer::new(),
