@@ -142,7 +142,7 @@ mod tests {
         let waited = Mutex::new(Vec::new());
         let note = |holder: &str| waited.lock().unwrap().push(holder.to_owned());
         let late = async {
-            tokio::time::sleep(Duration::from_millis(70)).await;
+            crate::wait::pause(Duration::from_millis(70)).await;
             sign(&mut first, "destroy").unwrap();
         };
         let limit = Duration::from_secs(2);
