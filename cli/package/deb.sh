@@ -20,6 +20,10 @@ if [ "$version" = 0.0.0 ] && commit=$(git rev-parse --short HEAD 2>/dev/null); t
   version=0.0.0+git$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d.%H%M%S).$commit
 fi
 architecture=$(dpkg --print-architecture)
+# Who makes a package for others says so, as for every package of Debian: DEBFULLNAME and DEBEMAIL.
+authors=$(sed -n 's/^authors = \["\(.*\)"\]$/\1/p' cli/Cargo.toml)
+[ -n "$authors" ] || { echo "error: cli/Cargo.toml names no authors" >&2; exit 65; }
+maintainer="${DEBFULLNAME:-${authors% <*}} <${DEBEMAIL:-$(printf '%s' "$authors" | sed 's/.*<\(.*\)>/\1/')}>"
 
 mkdir -p "$out"
 work=$(mktemp -d)
@@ -53,6 +57,11 @@ install -D -m 0644 "$from/sysusers.conf" "$tree/usr/lib/sysusers.d/proxmox-ci.co
 doc=$share/doc/proxmox-ci
 install -D -m 0644 README.md "$doc/README.md"
 gzip -9n <CHANGELOG.md >"$doc/CHANGELOG.md.gz"
+{
+  printf 'proxmox-ci (%s) unstable; urgency=medium\n\n  * What is new is told in CHANGELOG.md.gz.\n\n' "$version"
+  printf -- ' -- %s  %s\n' "$maintainer" "$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")"
+} | gzip -9n >"$doc/changelog.gz"
+install -D -m 0644 "$from/lintian-overrides" "$share/lintian/overrides/proxmox-ci"
 # Debian has the text of the one licence already; the other stands whole in ours.
 {
   printf 'Proxmox CI is licensed under either of the MIT License or the Apache License,\n'
@@ -72,7 +81,7 @@ cat >"$tree/DEBIAN/control" <<CONTROL
 Package: proxmox-ci
 Version: $version
 Architecture: $architecture
-Maintainer: The Proxmox CI authors <proxmox-ci@localhost>
+Maintainer: $maintainer
 Installed-Size: $(du -sk --apparent-size "$tree" | cut -f1)
 Depends: $depends, systemd, passwd
 Recommends: ansible-core, ca-certificates, git, openssh-client

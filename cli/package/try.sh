@@ -81,7 +81,7 @@ documentation() {
   local wanted
   for wanted in man/man1/proxmox-ci.1.gz man/man1/proxmox-ci-plan.1.gz bash-completion/completions/proxmox-ci \
     zsh/vendor-completions/_proxmox-ci fish/vendor_completions.d/proxmox-ci.fish doc/proxmox-ci/copyright \
-    doc/proxmox-ci/CHANGELOG.md.gz doc/proxmox-ci/examples/fleet/fleet.toml; do
+    doc/proxmox-ci/changelog.gz doc/proxmox-ci/CHANGELOG.md.gz doc/proxmox-ci/examples/fleet/fleet.toml; do
     [[ $files == *"./usr/share/$wanted"* ]] || fail "the package has no $wanted"
   done
   [[ $files != *.local.* ]] || fail "the package holds files of this machine"
