@@ -6,6 +6,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use super::{Diagnostic, Span};
 use crate::spec::{Tree, is_local};
 
+/// How wide what we say below a source line may be.
+const WIDTH: usize = 80;
+
 /// How words are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
@@ -46,13 +49,17 @@ fn one(diagnostic: &Diagnostic, tree: &Tree, renderer: &Renderer) -> String {
     let mut group = Group::with_title(title);
     if let Some(span) = &diagnostic.span {
         match shown(span, tree) {
-            Some(text) => group = group.element(snippet(diagnostic, span, text)),
-            None => {
-                group = group.element(origin(span));
-                if let Some(expected) = &diagnostic.expected {
-                    group = group.element(Level::NOTE.message(expected.as_str()));
-                }
+            Some(text) => {
+                let label = diagnostic.expected.as_deref();
+                let label = label.filter(|_| beside(diagnostic, span, tree));
+                group = group.element(snippet(diagnostic, span, text, label));
             }
+            None => group = group.element(origin(span)),
+        }
+        if let Some(expected) = &diagnostic.expected
+            && !beside(diagnostic, span, tree)
+        {
+            group = group.element(Level::NOTE.message(expected.as_str()));
         }
         for (place, word) in diagnostic
             .related
@@ -66,6 +73,17 @@ fn one(diagnostic: &Diagnostic, tree: &Tree, renderer: &Renderer) -> String {
         group = group.element(Level::HELP.message(help.as_str()));
     }
     renderer.render(&[group])
+}
+
+/// Whether what was expected stands beside the mark below the source line: where that is shown, and
+/// there is room for it.
+fn beside(diagnostic: &Diagnostic, span: &Span, tree: &Tree) -> bool {
+    let (Some(text), Some(expected)) = (shown(span, tree), &diagnostic.expected) else {
+        return false;
+    };
+    let marked = text[span.start..span.end].chars().count().max(1);
+    let number = span.line.to_string().len();
+    number + " | ".len() + span.column + marked + expected.chars().count() <= WIDTH
 }
 
 /// The text of a file, when its lines may be shown and there is a stretch to point at.
@@ -95,10 +113,11 @@ fn snippet<'d>(
     diagnostic: &'d Diagnostic,
     span: &'d Span,
     text: &'d str,
+    label: Option<&'d str>,
 ) -> Snippet<'d, annotate_snippets::Annotation<'d>> {
     let primary = AnnotationKind::Primary.span(span.start..span.end.max(span.start));
-    let primary = match &diagnostic.expected {
-        Some(expected) => primary.label(expected.as_str()),
+    let primary = match label {
+        Some(label) => primary.label(label),
         None => primary,
     };
     let related = diagnostic
