@@ -56,6 +56,8 @@ const MADE_OF: &str = "proxmox-ci.made-of";
 const SYSTEMD: &str = "proxmox-ci.systemd";
 /// Label of an image: the image below it that was not there before.
 const BASE: &str = "proxmox-ci.base";
+/// Label of an image, from the first step of its build on: the fleet's id.
+const STEP: &str = "proxmox-ci.step-of";
 /// Label of an image: the template it was imported from, by digest.
 const TEMPLATE: &str = "proxmox-ci.template";
 
@@ -106,6 +108,7 @@ pub async fn run(engine: &Engine, settings: &Settings, events: Events) -> Result
         scratch: scratch().map_err(Error::file("a private folder"))?,
         steps: Mutex::default(),
     };
+    trial.ports_are_free().await?;
     // Each waits for a great deal, and is that large.
     let image = Box::pin(trial.image()).await?;
     let stood = Box::pin(trial.stand(&image)).await?;

@@ -34,6 +34,30 @@ pub(super) fn base(dockerfile: &str) -> Option<String> {
     default.filter(|_| uses)
 }
 
+/// A Dockerfile whose every stage bears a label from its first step on, so that what an unfinished
+/// build leaves behind is found. The numbers of its lines stay, where a stage begins with a blank or a
+/// comment. A Dockerfile with documents in it is left as it is: their lines are not told from its own.
+pub(super) fn labelled(dockerfile: &str, (key, value): (&str, &str)) -> String {
+    if dockerfile.contains("<<") {
+        return dockerfile.to_owned();
+    }
+    let mut lines = Vec::new();
+    let mut rest = dockerfile.lines().peekable();
+    let mut continues = false;
+    while let Some(line) = rest.next() {
+        let begins = !continues;
+        continues = line.trim_end().ends_with('\\');
+        lines.push(line.to_owned());
+        let word = line.split_whitespace().next().unwrap_or_default();
+        if begins && !continues && word.eq_ignore_ascii_case("FROM") {
+            lines.push(format!("LABEL {key}={value}"));
+            rest.next_if(|next| next.trim().is_empty() || next.trim_start().starts_with('#'));
+        }
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
 /// What an image is made of, in one value.
 pub(super) fn fingerprint(files: &[Parcel], base: &str) -> String {
     let mut hash = Sha256::new();
@@ -180,6 +204,26 @@ mod tests {
         assert_eq!(base("ARG BASE=debian:12\nFROM debian:13\n"), None);
         assert_eq!(base("FROM ${BASE}\n"), None);
         assert_eq!(base(crate::local::DOCKERFILE).as_deref(), Some("debian:12"));
+    }
+
+    #[test]
+    fn every_stage_bears_the_label_and_lines_keep_their_numbers() {
+        let label = ("fleet", "x");
+        let told = labelled(
+            "ARG BASE\nFROM ${BASE} AS one\n\nRUN true \\\nFROM\nfrom b\nRUN x\n",
+            label,
+        );
+        let expected = "ARG BASE\nFROM ${BASE} AS one\nLABEL fleet=x\nRUN true \\\nFROM\nfrom b\nLABEL fleet=x\nRUN x\n";
+        assert_eq!(told, expected);
+        let ours = labelled(crate::local::DOCKERFILE, label);
+        let count = |text: &str| text.lines().count();
+        assert_eq!(count(&ours), count(crate::local::DOCKERFILE));
+        assert!(
+            ours.contains("\nFROM ${BASE}\nLABEL fleet=x\n# What a"),
+            "{ours}"
+        );
+        let documents = "FROM a\nRUN <<END\nFROM b\nEND\n";
+        assert_eq!(labelled(documents, label), documents);
     }
 
     #[test]

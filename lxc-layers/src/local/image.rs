@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{BASE, DOCKERFILE, Error, TEMPLATE, Trial, definition, labels, listener};
+use super::{BASE, DOCKERFILE, Error, STEP, TEMPLATE, Trial, definition, labels, listener};
 use crate::{
     event::{Kind, Layer},
     guest::{
@@ -61,9 +61,10 @@ impl Trial<'_> {
         let mut labels = labels(self.settings);
         let ours = base.name.clone().filter(|_| base.made);
         labels.extend(ours.map(|name| (BASE.to_owned(), name)));
+        let files = stepwise(files, self.settings.fleet.as_str());
         let recipe = Recipe {
             image: name,
-            files,
+            files: &files,
             dockerfile: PATH,
             base: base.name.as_deref(),
             labels: &labels,
@@ -124,6 +125,18 @@ impl Trial<'_> {
             made,
         })
     }
+}
+
+/// The files of a build, the label of its steps in their Dockerfile.
+fn stepwise(files: &[Parcel], fleet: &str) -> Vec<Parcel> {
+    let mut files = files.to_vec();
+    for file in files.iter_mut().filter(|file| file.path == "Dockerfile") {
+        // One that is no UTF-8 is the daemon's to refuse, as it is.
+        if let Ok(text) = std::str::from_utf8(&file.content) {
+            file.content = definition::labelled(text, (STEP, fleet)).into_bytes();
+        }
+    }
+    files
 }
 
 /// The Dockerfile and what lies beside it; the program's own where the fleet has none.

@@ -1,7 +1,7 @@
 //! The container itself: found as it was left, or made anew, with the best first process that this
 //! machine allows.
 
-use std::{fs, time::Duration};
+use std::{fs, io, time::Duration};
 
 use super::{
     CONTAINER, Error, MADE_OF, SYSTEMD, Trial, definition, folder, image::Image, labels, name,
@@ -60,6 +60,33 @@ struct Plan<'a> {
 }
 
 impl Trial<'_> {
+    /// Whether the ports that were asked for can be had, before anything is made or removed: they are
+    /// free, or the container has them already.
+    pub(super) async fn ports_are_free(&self) -> Result<(), Error> {
+        let asked = self.settings.ports.iter().map(|port| port.host);
+        let asked: Vec<u16> = asked.filter(|port| *port != 0).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let standing = self.engine.find(&labels(self.settings)).await?;
+        let own = standing.filter(|it| it.running).map(|it| it.ports);
+        let own = own.unwrap_or_default();
+        for port in asked {
+            let taken = std::net::TcpListener::bind(("127.0.0.1", port)).map(drop);
+            match taken {
+                Err(source)
+                    if source.kind() == io::ErrorKind::AddrInUse
+                        && !own.iter().any(|it| it.host == port) =>
+                {
+                    return Err(docker::Error::in_use(port, &source).into());
+                }
+                // Whatever else there is to say of it, the daemon says.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The container, standing.
     pub(super) async fn stand(&self, image: &Image) -> Result<Stood, Error> {
         let settings = self.settings;

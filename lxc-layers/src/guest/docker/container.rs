@@ -99,6 +99,23 @@ impl Engine {
         }
     }
 
+    /// Whether a build is at work whose steps bear these labels: its containers do, and have nothing
+    /// of the label `own` that containers bear which were made to stay.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon refuses.
+    pub async fn builds(&self, labels: &Labels, own: &str) -> Result<bool, Error> {
+        let options = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&super::filters(labels))
+            .build();
+        let listed = self.api.list_containers(Some(options)).await;
+        let listed = listed.map_err(Error::refused("listing containers"))?;
+        let mut labels = listed.into_iter().map(|it| it.labels.unwrap_or_default());
+        Ok(labels.any(|labels| !labels.contains_key(own)))
+    }
+
     /// A container as it stands; `None` when it is gone.
     ///
     /// # Errors

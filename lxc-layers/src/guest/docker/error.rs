@@ -173,6 +173,14 @@ impl Error {
         }
     }
 
+    /// A port that was asked for is in use by somebody else.
+    pub(crate) fn in_use(port: u16, said: &io::Error) -> Self {
+        Self::PortInUse {
+            port,
+            said: Said::words(said.to_string()),
+        }
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -8,7 +8,7 @@ use std::{
 
 use bollard::{
     body_full, body_try_stream,
-    models::ImageInspect,
+    models::{ImageInspect, ImageSummary},
     query_parameters::{
         BuildImageOptionsBuilder, CreateImageOptionsBuilder, ListImagesOptionsBuilder,
         RemoveImageOptions,
@@ -205,17 +205,9 @@ impl Engine {
     ///
     /// When the daemon refuses.
     pub async fn images(&self, labels: &Labels) -> Result<Vec<String>, Error> {
-        let options = ListImagesOptionsBuilder::new()
-            .filters(&super::filters(labels))
-            .build();
-        let found = self
-            .api
-            .list_images(Some(options))
-            .await
-            .map_err(Error::refused("listing images"))?;
+        let found = self.listed(labels, false).await?;
         let names = found.into_iter().flat_map(|image| {
-            let tags = image.repo_tags.into_iter();
-            let tags: Vec<String> = tags.filter(|tag| !tag.starts_with("<none>")).collect();
+            let tags = named(&image);
             // One that lost its name to a newer one has its number still.
             if tags.is_empty() {
                 vec![image.id]
@@ -224,6 +216,39 @@ impl Engine {
             }
         });
         Ok(names.collect())
+    }
+
+    /// Ids of the images without a name that bear all these labels, those of unfinished builds too.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon refuses.
+    pub async fn nameless(&self, labels: &Labels) -> Result<Vec<String>, Error> {
+        let found = self.listed(labels, true).await?.into_iter();
+        Ok(found
+            .filter(|image| named(image).is_empty())
+            .map(|image| image.id)
+            .collect())
+    }
+
+    /// Names of the images whose name begins this way.
+    ///
+    /// # Errors
+    ///
+    /// When the daemon refuses.
+    pub async fn called(&self, beginning: &str) -> Result<Vec<String>, Error> {
+        let found = self.listed(&Labels::new(), false).await?;
+        let names = found.iter().flat_map(named);
+        Ok(names.filter(|name| name.starts_with(beginning)).collect())
+    }
+
+    async fn listed(&self, labels: &Labels, all: bool) -> Result<Vec<ImageSummary>, Error> {
+        let options = ListImagesOptionsBuilder::new()
+            .all(all)
+            .filters(&super::filters(labels))
+            .build();
+        let found = self.api.list_images(Some(options)).await;
+        found.map_err(Error::refused("listing images"))
     }
 
     /// Removes an image with the layers that only it has; false when something uses it.
@@ -248,4 +273,12 @@ impl Engine {
             said,
         })
     }
+}
+
+/// The names of an image; an image without one is listed under a sign that says so.
+fn named(image: &ImageSummary) -> Vec<String> {
+    let tags = image.repo_tags.iter();
+    tags.filter(|tag| !tag.starts_with("<none>"))
+        .cloned()
+        .collect()
 }
