@@ -104,6 +104,59 @@ same_as_on_a_node() { # container
   diff "$out/../layers/answers/$1.txt" "$out/$1.txt"
 }
 
+# A run of db that is sent a signal as soon as it has said something; its exit code.
+stopped() { # signal, words, option …
+  local signal=$1 words=$2 pid status=0 tries
+  shift 2
+  "$proxmox_ci" local db --base-template "$template" --fleet "$fleet" "$@" >"$out/stopped.log" 2>&1 &
+  pid=$!
+  for tries in $(seq 1200); do
+    grep -q -e "$words" "$out/stopped.log" && break
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  kill "-$signal" "$pid"
+  wait "$pid" || status=$?
+  echo "$status"
+}
+
+of_db() { docker_api "/$1/json?all=1&filters=%7B%22label%22:%5B%22proxmox-ci.container=db%22%5D%7D"; }
+
+# What goes wrong leaves nothing behind, or is gone on with.
+misfortunes() {
+  echo "== a port that somebody else has"
+  python3 -m http.server --bind 127.0.0.1 --directory "$out/fleet/local" 0 >"$out/port.txt" 2>&1 &
+  local other=$! port tries
+  for tries in $(seq 100); do grep -q port "$out/port.txt" && break; sleep 0.1; done
+  port=$(sed -n 's/.* port \([0-9]*\) .*/\1/p' "$out/port.txt")
+  "$proxmox_ci" local web --keep --port "$port:80" --base-template "$template" --fleet "$fleet" \
+    2>"$out/port.log" && { echo "error: it took the port of another" >&2; exit 1; }
+  kill "$other"
+  expect "it is named" has "$(cat "$out/port.log")" "the port $port of this machine is in use"
+  expect "what stands stays" has "$(page web)" "Good evening"
+
+  echo "== stopped in the middle of a build"
+  printf '\nRUN echo a-step\nRUN echo a-slow-step && sleep 120\n' >>"$fleet/local/Dockerfile"
+  local signal
+  for signal in INT TERM; do
+    expect "SIG$signal ends it" test "$(stopped "$signal" '| a-slow-step')" = 130
+    expect "nothing of it is left" test "$(of_db containers)$(of_db images)" = '[][]'
+  done
+  cp examples/fleet/local/Dockerfile "$fleet/local/Dockerfile"
+
+  echo "== killed when the container was made"
+  expect "it is dead" test "$(stopped KILL 'create  done' --keep)" = 137
+}
+
+# In an image without systemd the base layer runs all the same.
+without_systemd() {
+  echo "== db without systemd"
+  echo 'RUN rm /sbin/init' >>"$fleet/local/Dockerfile"
+  "$proxmox_ci" local db --json --layer container-default --base-template "$template" --fleet "$fleet" >"$out/bare.json"
+  cp examples/fleet/local/Dockerfile "$fleet/local/Dockerfile"
+  expect "systemd does not run in it" has "$(cat "$out/bare.json")" '"systemd": false'
+}
+
 main() {
   [ -e target/layers/answers/web.txt ] && [ -e target/layers/answers/db.txt ] ||
     PROXMOX_CI=$proxmox_ci bash examples/layers.sh --all
@@ -133,10 +186,12 @@ main() {
   # Five seconds are the goal on an idle machine; here it fails only far above them.
   expect "it was quick" test "${again%.*}" -lt 15
 
+  misfortunes
   echo "== db, which Ansible configures"
   try db
   expect "the same as on a node" same_as_on_a_node db
 
+  without_systemd
   echo "== taken away"
   "$proxmox_ci" local web --remove --fleet "$fleet"
   "$proxmox_ci" local db --remove --fleet "$fleet"

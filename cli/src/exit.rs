@@ -24,7 +24,7 @@ Exit codes:
 Environment:
   PROXMOX_CI_FLEET, PROXMOX_CI_URL, PROXMOX_CI_FINGERPRINT, PROXMOX_CI_CA_FILE,
   PROXMOX_CI_TOKEN_FILE, PROXMOX_CI_SSH_KEY stand for the flags of these names.
-  NO_COLOR turns colour off.
+  NO_COLOR turns colour off. COLUMNS=80 folds sentences as a terminal that wide.
   DOCKER_HOST=unix://SOCKET is the daemon of `local`.
   PROXMOX_CI_RUNNER_TOKEN is the registration token of `runner register`.
   PROXMOX_CI_GITEA is the program of Gitea that `bootstrap` installs.

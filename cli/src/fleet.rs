@@ -74,11 +74,11 @@ impl Fleet {
         let told = self.told(output);
         if let Some(desired) = &self.desired {
             if !told.is_empty() {
-                output.say(told.trim_end());
+                output.warnings(told.trim_end());
             }
             return Ok(desired);
         }
-        output.complain(&format!("{}\n", told.trim_end()));
+        output.diagnostics(&format!("{}\n", told.trim_end()));
         let count = self.diagnostics.iter().filter(|it| it.is_error()).count();
         let error = anyhow::anyhow!("the fleet in `{}` has {}", self.root.display(), many(count));
         Err(Failure::new(Code::Fleet, error)

@@ -1,7 +1,10 @@
 //! The only printer: data to standard output, talk to standard error; a closed pipe is fine.
 
+mod fold;
+
 use std::{
     io::{IsTerminal, Write, stderr, stdin, stdout},
+    os::fd::AsFd,
     process::ExitCode,
 };
 
@@ -18,9 +21,14 @@ use crate::{
 pub(crate) struct Output {
     colour_out: bool,
     colour_err: bool,
+    width_out: Option<usize>,
+    width_err: Option<usize>,
     json: bool,
     quiet: bool,
 }
+
+/// Narrower than this, nothing can be read that is folded.
+const NARROW: usize = 40;
 
 impl Output {
     /// Decides by flags, environment and terminals.
@@ -30,9 +38,12 @@ impl Output {
             Colour::Never => false,
             Colour::Auto => terminal && !environment.no_color,
         };
+        let width = |terminal| environment.columns.or(terminal);
         Self {
             colour_out: colour(stdout().is_terminal()),
             colour_err: colour(stderr().is_terminal()),
+            width_out: width(columns_of(stdout())).map(|it| it.max(NARROW)),
+            width_err: width(columns_of(stderr())).map(|it| it.max(NARROW)),
             json: global.json,
             quiet: global.quiet,
         }
@@ -53,6 +64,11 @@ impl Output {
         self.colour_err
     }
 
+    /// How wide a line of data may be; `None` where nobody looks at it on a terminal.
+    pub(crate) fn width(&self) -> Option<usize> {
+        self.width_out
+    }
+
     /// Whether bars may be drawn: on a terminal, and nobody asked for silence.
     pub(crate) fn draws_bars(&self) -> bool {
         stderr().is_terminal() && !self.quiet
@@ -64,6 +80,12 @@ impl Output {
         if !text.ends_with('\n') {
             self.raw(b"\n");
         }
+    }
+
+    /// Data that is sentences, folded where they are wider than the terminal; what continues a line
+    /// begins at the column `hang`.
+    pub(crate) fn words(&self, text: &str, hang: usize) {
+        self.data(&fold::folded(text, self.width_out, |_| hang));
     }
 
     /// Data as it is, to standard output.
@@ -93,9 +115,37 @@ impl Output {
 
     /// Talk, to standard error; silent under `--quiet`.
     pub(crate) fn say(&self, text: &str) {
+        self.relay(&fold::folded(text, self.width_err, fold::inwards));
+    }
+
+    /// Talk in columns, of which the last begins at the column `hang`.
+    pub(crate) fn say_at(&self, text: &str, hang: usize) {
+        self.relay(&fold::folded(text, self.width_err, |_| hang));
+    }
+
+    /// What another program said, as it is; silent under `--quiet`.
+    pub(crate) fn relay(&self, text: &str) {
         if !self.quiet {
             talk(text);
         }
+    }
+
+    /// Diagnostics that do not keep anything from being done; silent under `--quiet`.
+    pub(crate) fn warnings(&self, text: &str) {
+        self.relay(&self.folded_notes(text));
+    }
+
+    /// Diagnostics with their source lines, whose notes alone are folded.
+    pub(crate) fn diagnostics(&self, text: &str) {
+        talk(&self.folded_notes(text));
+    }
+
+    fn folded_notes(&self, text: &str) -> String {
+        let lines = text.split('\n').map(|line| match note(line) {
+            Some(hang) => fold::folded(line, self.width_err, |_| hang),
+            None => line.to_owned(),
+        });
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// What went wrong, to standard error, also under `--quiet`.
@@ -124,15 +174,40 @@ impl Output {
             true => format!("\u{1b}[1;{colour}m{word}\u{1b}[0m"),
             false => word.to_owned(),
         };
-        talk(&format!("{} {}", paint("31", "error:"), failure.error));
+        let tell = |text: &str, hang| talk(&fold::folded(text, self.width_err, |_| hang));
+        tell(&format!("{} {}", paint("31", "error:"), failure.error), 7);
         for cause in failure.error.chain().skip(1) {
-            talk(&format!("  because {cause}"));
+            tell(&format!("  because {cause}"), 10);
         }
         if let Some(hint) = &failure.hint {
-            talk(&format!("\n{} {hint}", paint("36", "hint:")));
+            tell(&format!("\n{} {hint}", paint("36", "hint:")), 6);
         }
         failure.code
     }
+}
+
+/// Where the words begin of a diagnostic's title, `error[bad-value]: …`, or of a note below its source
+/// line, `  = help: …`; `None` for the source line itself and its mark.
+fn note(line: &str) -> Option<usize> {
+    let mut plain = String::new();
+    let mut parts = line.split('\u{1b}');
+    plain.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        plain.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+    }
+    let title = ["error", "warning"].iter().any(|it| plain.starts_with(it));
+    let kind = match title {
+        true => plain.as_str(),
+        false => plain.trim_start().strip_prefix("= ")?,
+    };
+    let words = kind.find(": ")? + 2;
+    Some(plain.len() - kind.len() + words)
+}
+
+/// How wide a terminal is; `None` when there is none.
+fn columns_of(stream: impl AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// Tells what is wrong with the command line, or gives the help that was asked for.

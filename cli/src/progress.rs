@@ -35,10 +35,21 @@ impl Lines {
     fn show(&self, event: &Event) {
         let at = self.began.elapsed().as_secs_f64();
         if let Some(words) = words(event) {
-            self.output.say(&format!("{at:7.1}s  {words}"));
+            tell(&self.output, event, &format!("{at:7.1}s  {words}"));
         }
     }
 }
+
+/// Says a line that begins with its time; what another program said is not folded.
+pub(crate) fn tell(output: &Output, event: &Event, line: &str) {
+    match event {
+        Event::Line { .. } => output.relay(line),
+        _ => output.say_at(line, COLUMN),
+    }
+}
+
+/// Where the words of a line begin that has its time in front.
+const COLUMN: usize = 10;
 
 /// What is said of an event; a step's begin says nothing in a log, its end does.
 pub(crate) fn words(event: &Event) -> Option<String> {

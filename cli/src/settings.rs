@@ -20,8 +20,10 @@ pub(crate) struct Environment {
     pub(crate) state: Option<PathBuf>,
     /// `PROXMOX_CI_FORGE_URL`, `…_FINGERPRINT`, `…_CA_FILE`, `…_TOKEN_FILE`.
     pub(crate) service: ServiceArgs,
-    /// `NO_COLOR` is set to something.
+    /// `NO_COLOR` is set to something, or the terminal is one that knows no colour.
     pub(crate) no_color: bool,
+    /// `COLUMNS`: how wide lines may be, whatever the terminal says.
+    pub(crate) columns: Option<usize>,
     /// `PROXMOX_CI_SSH_KEY`: the key by which guests are entered.
     pub(crate) ssh_key: Option<PathBuf>,
     /// `PROXMOX_CI_GITEA`: the program of Gitea.
@@ -76,7 +78,9 @@ impl Environment {
                 forge_token_file: path("PROXMOX_CI_FORGE_TOKEN_FILE"),
                 repository: None,
             },
-            no_color: variable("NO_COLOR").is_some(),
+            no_color: variable("NO_COLOR").is_some()
+                || variable("TERM").is_some_and(|it| it == "dumb"),
+            columns: text("COLUMNS").and_then(|value| value.parse().ok()),
             ssh_key: path("PROXMOX_CI_SSH_KEY"),
             gitea: text("PROXMOX_CI_GITEA"),
             home: path("HOME"),

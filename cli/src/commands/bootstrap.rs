@@ -76,7 +76,7 @@ fn finish(done: Finished, output: &Output) -> Outcome {
     if output.is_json() {
         output.json(&done.report)?;
     } else {
-        output.data(&told::report(&done.report));
+        told::show(&done.report, output);
     }
     if let Some(administrator) = &done.credentials {
         // Never part of the report: a report is kept.

@@ -36,9 +36,12 @@ pub(crate) async fn config(
         return Ok(Code::Ok);
     }
     let lines: Vec<String> = container.explained.iter().map(line).collect();
-    output.data(&lines.join("\n"));
+    output.words(&lines.join("\n"), ORIGIN);
     Ok(Code::Ok)
 }
+
+/// Where the column begins that says where a value came from.
+const ORIGIN: usize = 51;
 
 fn line(explained: &Explained) -> String {
     format!(

@@ -206,19 +206,32 @@ fn show(findings: &[Finding], output: &Output) -> Result<(), anyhow::Error> {
         return output.json(&findings);
     }
     for finding in findings {
-        let state = match finding.state {
-            State::Ok => "ok",
-            State::Warning => "warning",
-            State::Failed => "FAILED",
-        };
         let check = serde_json::to_value(finding.check).context("naming a check")?;
         let check = check.as_str().unwrap_or_default();
-        output.data(&format!("{state:8} {check:12} {}", finding.found));
+        let state = state(finding.state, output.colours_data());
+        output.words(&format!("{state} {check:12} {}", finding.found), FOUND);
         if let Some(remedy) = &finding.remedy {
-            output.data(&format!("{:21} → {remedy}", ""));
+            output.words(&format!("{:FOUND$}→ {remedy}", ""), FOUND + 2);
         }
     }
     Ok(())
+}
+
+/// Where the words of a finding begin.
+const FOUND: usize = 22;
+
+/// A state in its column, in the colour that it deserves.
+fn state(state: State, coloured: bool) -> String {
+    let (word, colour) = match state {
+        State::Ok => ("ok", "32"),
+        State::Warning => ("warning", "33"),
+        State::Failed => ("FAILED", "1;31"),
+    };
+    let padding = " ".repeat(8 - word.len());
+    match coloured {
+        true => format!("\u{1b}[{colour}m{word}\u{1b}[0m{padding}"),
+        false => format!("{word}{padding}"),
+    }
 }
 
 #[cfg(test)]

@@ -201,7 +201,7 @@ fn told(dir: &Path, files: &[&Template], control_plane: bool) -> String {
         .collect();
     let dir = dir.display();
     format!(
-        "{fleet}, in `{dir}`:\n{}\n\nNext, type:\n  proxmox-ci check --fleet {dir}\n  proxmox-ci plan --fleet {dir}     # after `fleet.local.toml` says where your Proxmox VE is\n  proxmox-ci apply --fleet {dir}",
+        "{fleet}, in `{dir}`:\n{}\n\nNext, type:\n  proxmox-ci check --fleet {dir}\n  proxmox-ci plan --fleet {dir}\n  proxmox-ci apply --fleet {dir}\n\nThe first asks no server; for the others, `fleet.local.toml` says where your\nProxmox VE is.",
         files.join("\n")
     )
 }

@@ -35,12 +35,16 @@ pub(crate) async fn local(args: &LocalArgs, environment: &Environment, output: &
     }
     let tried = unless_interrupted(Box::pin(tried(&engine, &settings, output))).await;
     if args.keep {
-        let outcome = tried.map(|_| Code::Ok);
+        let what = if tried.is_ok() {
+            "it stays"
+        } else {
+            "what was made of it stays"
+        };
+        let name = &args.name;
         output.say(&format!(
-            "it stays; `proxmox-ci local {} --remove` takes it away",
-            args.name
+            "{what}; `proxmox-ci local {name} --remove` takes it away"
         ));
-        return outcome;
+        return tried.map(|_| Code::Ok);
     }
     let outcome = match tried {
         Ok(_) if Output::can_ask() => again(args, environment, output, &engine).await,
@@ -83,7 +87,7 @@ async fn tried(engine: &Engine, settings: &Settings, output: &Output) -> Result<
     if output.is_json() {
         output.json(&report)?;
     } else {
-        output.data(&summary(&report));
+        output.words(&summary(&report), 4);
     }
     Ok(report)
 }
@@ -166,7 +170,7 @@ fn foretell(settings: &Settings, output: &Output) -> Outcome {
     if output.is_json() {
         output.json(&serde_json::json!({"version": 1, "left_out": left_out}))?;
     } else {
-        output.data(&missing(&left_out));
+        output.words(&missing(&left_out), 4);
     }
     Ok(Code::Ok)
 }

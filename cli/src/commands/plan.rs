@@ -54,6 +54,9 @@ pub(crate) async fn plan(args: &PlanArgs, environment: &Environment, output: &Ou
     })
 }
 
+/// Where the words begin of what a provisioner would do.
+const CHECKED: usize = 42;
+
 /// Prints the plan, and what its provisioners said they would do.
 fn tell(
     plan: &Plan,
@@ -82,7 +85,7 @@ fn tell(
     show(plan, output)?;
     let lines: Vec<String> = lines.collect();
     if !lines.is_empty() {
-        output.data(&format!("\n{}", lines.join("\n")));
+        output.words(&format!("\n{}", lines.join("\n")), CHECKED);
     }
     Ok(())
 }

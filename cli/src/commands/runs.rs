@@ -43,7 +43,7 @@ pub(crate) async fn runs(args: &RunsArgs, environment: &Environment, output: &Ou
     if output.is_json() {
         output.json(&found.iter().map(as_json).collect::<Vec<_>>())?;
     } else {
-        output.data(&table(&found));
+        output.data(&table(&found, output.width()));
     }
     Ok(Code::Ok)
 }
@@ -71,25 +71,46 @@ fn as_json(run: &Run) -> Value {
     })
 }
 
-fn table(runs: &[Run]) -> String {
-    let head = format!(
-        "{:>6}  {:11}  {:18}  {:9}  {:16}  {:8}  {}",
-        "RUN", "STATE", "WORKFLOW", "EVENT", "BRANCH", "COMMIT", "TITLE"
-    );
+/// One line for each run; every column but the last is as wide as what stands in it.
+fn table(runs: &[Run], width: Option<usize>) -> String {
+    let head = ["RUN", "STATE", "WORKFLOW", "EVENT", "BRANCH", "COMMIT"].map(str::to_owned);
     let rows = runs.iter().map(|run| {
         let commit = run.head_sha.get(..8).unwrap_or(&run.head_sha);
-        let title = run.display_title.lines().next().unwrap_or_default();
-        format!(
-            "{:>6}  {:11}  {:18}  {:9}  {:16}  {commit:8}  {title}",
-            run.id.get(),
-            word(run),
-            run.workflow(),
-            run.event,
-            run.head_branch.as_deref().unwrap_or("-"),
-        )
+        let branch = run.head_branch.as_deref().unwrap_or("-");
+        let cells = [word(run), run.workflow(), &run.event, branch, commit];
+        let [state, workflow, event, branch, commit] = cells.map(str::to_owned);
+        [run.id.to_string(), state, workflow, event, branch, commit]
     });
-    std::iter::once(head)
-        .chain(rows)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();
+    let wide = |at: usize| rows.iter().map(|row| row[at].chars().count()).max();
+    let wide: Vec<usize> = (0..6).filter_map(wide).collect();
+    let title = |run: &Run| {
+        run.display_title
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let titles = std::iter::once("TITLE".to_owned()).chain(runs.iter().map(title));
+    let room = width.map(|width| width.saturating_sub(wide.iter().map(|it| it + 2).sum()));
+    let lines = rows.iter().zip(titles).map(|(row, title)| {
+        let cells = row.iter().zip(&wide);
+        let cells: String = cells
+            .map(|(cell, wide)| format!("{cell:wide$}  "))
+            .collect();
+        format!("{cells}{}", cut(title, room))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// As much of a title as there is room for, but some of it always.
+fn cut(title: String, room: Option<usize>) -> String {
+    const SOME: usize = 12;
+    match room.map(|room| room.max(SOME)) {
+        Some(room) if title.chars().count() > room => {
+            let kept: String = title.chars().take(room - 1).collect();
+            format!("{}…", kept.trim_end())
+        }
+        _ => title,
+    }
 }

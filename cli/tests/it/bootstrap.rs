@@ -13,6 +13,7 @@ use crate::{
 
 mod base64_of;
 mod gitea;
+mod told;
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -1,5 +1,7 @@
 //! `runs`, `logs`, `doctor` and `upkeep` in front of a Git service whose runs are carried out.
 
+mod told;
+
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use gitea_api::{

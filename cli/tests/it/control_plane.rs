@@ -24,8 +24,8 @@ use crate::{
 /// A secret that must turn up nowhere.
 pub(crate) const CANARY: &str = "canary-5f1d-operator-secret";
 
-/// How many worlds this process has made: each has an address of its own.
-static WORLDS: AtomicU8 = AtomicU8::new(1);
+/// How many worlds this process has made: each has an address of its own, all as long as each other.
+static WORLDS: AtomicU8 = AtomicU8::new(10);
 
 /// All that a bootstrap needs.
 pub(crate) struct World {
@@ -38,10 +38,11 @@ impl World {
     /// A node and a committed fleet, and a small clone that stands for the project's own.
     pub(crate) async fn new() -> Self {
         let number = WORLDS.fetch_add(1, Ordering::SeqCst);
-        let process = 64 + std::process::id() % 128;
+        let process = 100 + std::process::id() % 128;
         let world = Self {
             node: node().await,
-            folder: tempfile::tempdir().unwrap(),
+            // A path as long as on every machine: lines are folded where they are.
+            folder: tempfile::tempdir_in("/tmp").unwrap(),
             net: format!("127.{process}.{number}"),
         };
         world.write_fleet();
@@ -109,6 +110,11 @@ impl World {
     /// The control plane's root.
     pub(crate) fn root(&self) -> PathBuf {
         self.guests().join(format!("{}.100", self.net))
+    }
+
+    /// The first three numbers of its addresses.
+    pub(crate) fn net(&self) -> String {
+        self.net.clone()
     }
 
     pub(crate) fn url(&self) -> String {

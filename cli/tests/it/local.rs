@@ -1,11 +1,14 @@
-//! `local` where there is no daemon: what it says, and how it ends. With one it is tried by
-//! `examples/local.sh`.
+//! `local` without a daemon and with one that carries nothing out: what it says, and how it ends.
+//! With a real one it is tried by `examples/local.sh`.
+
+mod daemon;
+mod tried;
 
 use std::{fs, path::Path};
 
 use insta::assert_snapshot;
 
-use crate::support::{proxmox_ci, told};
+use crate::support::{fits, proxmox_ci, told};
 
 fn fleet() -> String {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -24,6 +27,7 @@ fn run(args: &[&str], docker_host: &str) -> (Option<i32>, String) {
         .env("DOCKER_HOST", docker_host)
         .output()
         .unwrap();
+    fits(&told(&output), 80);
     (output.status.code(), told(&output))
 }
 

@@ -15,4 +15,5 @@ mod runner;
 mod scene;
 mod shell;
 mod support;
+mod terminal;
 mod together;

@@ -41,7 +41,8 @@ impl Scene {
     pub(crate) async fn new() -> Self {
         let scene = Self {
             node: node().await,
-            folder: tempfile::tempdir().unwrap(),
+            // A path as long as on every machine: lines are folded where they are.
+            folder: tempfile::tempdir_in("/tmp").unwrap(),
         };
         scene.write("fleet.toml", FLEET, 0o644);
         scene.write("default/default.yml", "- hosts: all\n", 0o644);

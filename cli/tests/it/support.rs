@@ -59,6 +59,24 @@ pub(crate) fn plain(text: &str) -> String {
     })
 }
 
+/// No line is wider than so many columns, but for what nobody can fold: a word such as a path or a
+/// fingerprint, a source line with the mark below it, a line of another program.
+#[track_caller]
+pub(crate) fn fits(text: &str, columns: usize) {
+    for line in plain(text).lines() {
+        let line = line.trim_end();
+        let is_word = line
+            .split(' ')
+            .any(|word| word.chars().count() + 10 > columns);
+        let is_quoted = line.contains(" | ");
+        let is_narrow = line.chars().count() <= columns;
+        assert!(
+            is_narrow || is_word || is_quoted,
+            "wider than {columns}: {line}"
+        );
+    }
+}
+
 /// Exit code, standard output and standard error as one text, for snapshots.
 pub(crate) fn told(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -29,6 +29,8 @@ async fn two_runs_of_one_folder_do_not_meet() {
     let second = scene
         .command(&["apply", "--yes"])
         .stderr(File::create(&said).unwrap())
+        // Its words are looked for as they are, not as they are folded.
+        .env("COLUMNS", "200")
         .spawn()
         .unwrap();
     let told = || fs::read_to_string(&said).unwrap();

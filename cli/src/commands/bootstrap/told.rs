@@ -10,12 +10,20 @@ use selfhost::{
 
 use crate::{output::Output, progress};
 
+/// Where the words of a step begin, behind its time and its stage.
+const COLUMN: usize = 22;
+
 /// Events that are told while they happen.
 pub(super) fn events(output: &Output) -> Events {
     let (output, began) = (output.clone(), Instant::now());
     Events::to(move |event| {
         if let Some(words) = words(&event) {
-            output.say(&format!("{:7.1}s  {words}", began.elapsed().as_secs_f64()));
+            let line = format!("{:7.1}s  {words}", began.elapsed().as_secs_f64());
+            match &event {
+                Event::Line { .. } => output.relay(&line),
+                Event::Engine(event) => progress::tell(&output, event, &line),
+                _ => output.say_at(&line, COLUMN),
+            }
         }
     })
 }
@@ -25,7 +33,7 @@ pub(super) fn engine(output: &Output) -> impl Fn(engine::Event) + Send + Sync + 
     let output = output.clone();
     move |event| {
         if let Some(words) = progress::words(&event) {
-            output.say(&words);
+            progress::tell(&output, &event, &words);
         }
     }
 }
@@ -58,20 +66,18 @@ fn end(ended: &Ended) -> String {
     }
 }
 
-/// The report as a person reads it.
-pub(super) fn report(report: &Report) -> String {
-    let mut lines = Vec::new();
+/// Shows the report as a person reads it.
+pub(super) fn show(report: &Report, output: &Output) {
     for stage in &report.stages {
-        lines.push(stage.stage.to_string());
+        output.data(&stage.stage.to_string());
         for step in &stage.steps {
-            lines.push(format!("  {:20} {}", step.step, end(&step.ended)));
-            let calls = step.calls.iter();
-            lines.extend(calls.map(|call| format!("    {:5} {}", call.through, call.what)));
+            output.words(&format!("  {:20} {}", step.step, end(&step.ended)), 23);
+            for call in &step.calls {
+                output.words(&format!("    {:5} {}", call.through, call.what), 10);
+            }
         }
     }
-    lines.push(String::new());
-    lines.push(last(report));
-    lines.join("\n")
+    output.words(&format!("\n{}", last(report)), 2);
 }
 
 fn last(report: &Report) -> String {
