@@ -119,10 +119,8 @@ fn disposition(head: &str, key: &str) -> Option<String> {
 }
 
 fn find(body: &[u8], what: &[u8], from: usize) -> Option<usize> {
-    body.get(from..)?
-        .windows(what.len())
-        .position(|window| window == what)
-        .map(|at| at + from)
+    let rest = body.get(from..)?;
+    memchr::memmem::find(rest, what).map(|at| at + from)
 }
 
 #[cfg(test)]
