@@ -92,6 +92,10 @@ impl Ssh {
         let line = self.pinned.as_ref().map_or_else(String::new, |key| {
             format!("{} {key}\n", self.target.address)
         });
+        // Another command may be reading it: what stands already is left alone.
+        if fs::read_to_string(&path).is_ok_and(|stands| stands == line) {
+            return Ok(path);
+        }
         write_private(&path, line.as_bytes()).map_err(|source| Error::Local {
             what: format!("`{}`", path.display()),
             source,
