@@ -13,6 +13,7 @@
 //! fingerprint in the guest's notes.
 
 mod certificate;
+mod content;
 mod error;
 mod event;
 mod git;
@@ -27,6 +28,7 @@ mod steps;
 mod tree;
 
 pub use certificate::Certificate;
+use content::{Content, Reading};
 pub use error::Error;
 pub use event::{Event, Events};
 pub use git::Clone;

@@ -50,6 +50,18 @@ async fn end_state(world: &World) -> Vec<String> {
             runs.collect(100).await.unwrap().len(),
         ));
     }
+    let releases = service.repo("proxmox-ci", "proxmox-ci").releases();
+    for release in releases.list().collect(100).await.unwrap() {
+        let program = fs::metadata(world.folder.path().join("program")).unwrap();
+        let whole =
+            |file: &&gitea_api::api::repos::releases::Attachment| file.size == program.len();
+        state.push(format!(
+            "release {}: {} files, {} whole",
+            release.tag_name,
+            release.assets.len(),
+            release.assets.iter().filter(whole).count(),
+        ));
+    }
     let actions = organisation.actions();
     for secret in actions.secrets().collect(100).await.unwrap() {
         state.push(format!("secret {}", secret.name));
@@ -209,6 +221,7 @@ async fn a_dry_run_names_every_call_and_writes_nothing() {
         "mv /usr/local/bin/proxmox-ci.new",
         "POST /api/v1/orgs",
         "git -C",
+        "POST /api/v1/repos/proxmox-ci/proxmox-ci/releases/…/assets",
         "actions/secrets/OPERATOR",
         "runner register",
     ] {

@@ -145,8 +145,10 @@ pub(super) struct Remote {
 impl Remote {
     /// The way to `path`, such as `infra/fleet`.
     pub(super) fn new(site: &Site, service: &Service, path: &str) -> Result<Self, Error> {
-        let config = site.scratch.path().join("gitconfig");
-        let authority = site.scratch.path().join("forge.crt");
+        // Files of its own: another repository may be asked at the same time.
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let config = site.scratch.path().join(format!("{name}.gitconfig"));
+        let authority = site.scratch.path().join(format!("{name}.crt"));
         write_private(&authority, &service.certificate)?;
         write_private(&config, &configuration(service, &authority))?;
         Ok(Self {
@@ -179,12 +181,21 @@ impl Remote {
             .map(drop)
     }
 
-    /// The tree of what stands as `commit` in the repository, fetched from there.
+    /// The tree of what stands as `commit` in the repository, fetched from there: the commit and all
+    /// its folders. Files stay where they are, as far as the service can leave them out: the folders
+    /// name them by what is in them, and a service takes no push whose files did not all arrive.
     pub(super) async fn tree(&self, commit: &str, scratch: &Path) -> Result<String, Error> {
         let bare = tempfile::tempdir_in(scratch).map_err(Error::local("making", scratch))?;
         let git = |arguments: Vec<&str>| self.program(bare.path()).args(arguments).capture();
         self.finished("preparing", git(vec!["init", "-q", "--bare"]).await)?;
-        let fetch = vec!["fetch", "-q", "--depth=1", &self.url, commit];
+        let fetch = vec![
+            "fetch",
+            "-q",
+            "--depth=1",
+            "--filter=blob:none",
+            &self.url,
+            commit,
+        ];
         self.finished("fetching", git(fetch).await)?;
         let tree = git(vec!["rev-parse", "FETCH_HEAD^{tree}"]).await;
         Ok(text(&self.finished("reading", tree)?))

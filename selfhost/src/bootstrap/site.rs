@@ -18,7 +18,7 @@ use lxc_layers::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use super::{Error, Event, Events, Proof, Settings, inside};
+use super::{Content, Error, Event, Events, Proof, Reading, Settings, inside};
 use crate::forge::{Administrator, Forge, Seat};
 
 /// So often the notes are read again when another hand wrote in between.
@@ -33,6 +33,7 @@ pub struct Site {
     pub(super) redactor: Redactor,
     pub(super) scratch: TempDir,
     pub(super) proofs: Mutex<Vec<Proof>>,
+    program: Reading,
     guest: OnceCell<Inside>,
     service: Mutex<Option<Service>>,
 }
@@ -77,6 +78,7 @@ impl Site {
         let scratch = execute::scratch().map_err(Error::local("making", std::env::temp_dir()))?;
         Ok(Self {
             redactor: settings.redactor(),
+            program: Reading::begin(settings.program.clone()),
             settings,
             forge,
             events,
@@ -85,6 +87,11 @@ impl Site {
             guest: OnceCell::new(),
             service: Mutex::default(),
         })
+    }
+
+    /// Our own program, as it is on this machine.
+    pub(super) async fn program(&self) -> Result<&Content, Error> {
+        self.program.content().await
     }
 
     /// The container, over the pinned way in.

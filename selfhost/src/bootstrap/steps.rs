@@ -1,5 +1,6 @@
 //! The steps of each stage, in their order.
 
+mod build;
 mod ci;
 mod container;
 mod forge;

@@ -1,6 +1,7 @@
 //! Handover: the proofs that the control plane stands, seen on the world itself.
 
 use async_trait::async_trait;
+use futures_util::future::try_join_all;
 
 use super::{
     super::{Call, Error, Found, Ground, PROGRAM, Proof, Site, Step, inside},
@@ -17,37 +18,49 @@ pub(super) fn steps() -> Vec<Box<dyn Step>> {
 /// Everything that was promised holds.
 struct Proven;
 
+/// All proofs; the looks that they need go side by side.
 async fn look(site: &Site) -> Result<Vec<Proof>, Error> {
+    let looked = tokio::try_join!(versions(site), runner(site), trees(site), plan(site))?;
+    Ok(<[Proof; 4]>::from(looked).into())
+}
+
+async fn versions(site: &Site) -> Result<Proof, Error> {
     let service = site.service().await?;
     let version = inside::ask(site, "asking the program", r#""$1" --version"#, [PROGRAM]).await?;
-    let versions = Proof {
+    Ok(Proof {
         name: "versions",
         holds: !version.trim().is_empty() && !service.version.is_empty(),
         seen: format!("{}, Git service {}", version.trim(), service.version),
-    };
-    let mut trees = Proof {
-        name: "trees_equal",
-        holds: true,
-        seen: String::new(),
-    };
-    for import in &site.settings.imports {
-        let (equal, seen) = same_tree(site, import).await?;
-        trees.holds &= equal;
-        trees.seen = format!("{} {seen}", trees.seen).trim().to_owned();
-    }
+    })
+}
+
+async fn runner(site: &Site) -> Result<Proof, Error> {
     let (holds, seen) = is_online(site).await?;
-    let runner = Proof {
+    Ok(Proof {
         name: "runner_online",
         holds,
         seen,
-    };
+    })
+}
+
+async fn trees(site: &Site) -> Result<Proof, Error> {
+    let imports = site.settings.imports.iter();
+    let looked = try_join_all(imports.map(|import| same_tree(site, import))).await?;
+    let (equal, seen): (Vec<bool>, Vec<String>) = looked.into_iter().unzip();
+    Ok(Proof {
+        name: "trees_equal",
+        holds: equal.into_iter().all(|equal| equal),
+        seen: seen.join(" "),
+    })
+}
+
+async fn plan(site: &Site) -> Result<Proof, Error> {
     let plan = planned(site).await?;
-    let empty = Proof {
+    Ok(Proof {
         name: "plan_empty",
         holds: plan.is_empty(),
         seen: format!("{} containers", plan.containers.len()),
-    };
-    Ok(vec![versions, runner, trees, empty])
+    })
 }
 
 #[async_trait]

@@ -1,49 +1,55 @@
 //! Program: a file of this machine becomes a program of the container, by rename, after it ran there.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use lxc_layers::{
     guest::{Invocation, LastWords},
     process::Program as Tool,
 };
-use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 
-use super::super::{Call, Error, Found, Ground, PROGRAM, Site, Step, inside};
+use super::super::{Call, Content, Error, Found, Ground, PROGRAM, Site, Step, inside};
 use crate::forge::{Binary, Source};
 
-/// SHA-256 of a file, or nothing.
-const SUM: &str = r#"[ ! -f "$1" ] || sha256sum "$1" | cut -d' ' -f1"#;
-
-/// Takes a program from standard input, compares it, runs it once. It is in nobody's way yet.
+/// Takes a program from standard input, compares it, runs it once. It is in nobody's way yet. The sum
+/// is made of what comes while it comes; that the file is whole is `tee`'s to say.
 const RECEIVE: &str = r#"
 set -eu
 umask 022
 mkdir -p "${1%/*}"
-cat >"$1.new"
+rm -f "$1.new" "$1.whole"
+found=$({ tee "$1.new" && : >"$1.whole"; } | sha256sum)
+found=${found%% *}
+[ -e "$1.whole" ] || { echo "it could not be written" >&2; exit 74; }
+rm "$1.whole"
 chmod 0755 "$1.new"
-found=$(sha256sum "$1.new" | cut -d' ' -f1)
 [ "$found" = "$2" ] || { echo "what arrived has SHA-256 $found" >&2; exit 65; }
 exec "$1.new" --version
 "#;
 
-/// Puts it in its place and keeps the one that stood there; what runs from it is restarted.
+/// Puts it in its place and keeps the one that stood there; what runs from it is restarted. Nothing
+/// but the file is waited for: the container was unpacked a moment ago, and all of that is not ours
+/// to write.
 const INSTALL: &str = r#"
 set -eu
 [ ! -e "$1" ] || ln -f "$1" "$1.previous"
-sync -f "$1.new" 2>/dev/null || sync
+sync "$1.new" 2>/dev/null || sync
 mv -f "$1.new" "$1"
+sync "${1%/*}" 2>/dev/null || sync
 shift
 for unit in "$@"; do
   [ ! -e "/etc/systemd/system/$unit" ] || systemctl try-restart "$unit"
 done
 "#;
 
-/// The units that run another file than the one that is installed.
-const STALE: &str = r#"
+/// SHA-256 of what is installed, or an empty line; then the units that run another file.
+const LOOK: &str = r#"
 path=$1
 shift
+sum=
+[ ! -f "$path" ] || sum=$(sha256sum "$path")
+echo "${sum%% *}"
 for unit in "$@"; do
   pid=$(systemctl show --property MainPID --value "$unit" 2>/dev/null) || continue
   [ "${pid:-0}" -gt 0 ] || continue
@@ -64,10 +70,12 @@ pub(super) struct Program {
     content: OnceCell<Content>,
 }
 
-/// What is to be installed.
-struct Content {
-    bytes: Vec<u8>,
+/// What is installed in the container.
+struct Installed {
+    /// SHA-256; empty where nothing is.
     sha256: String,
+    /// The units that run something else, in words.
+    stale: String,
 }
 
 impl Program {
@@ -93,28 +101,27 @@ impl Program {
         }
     }
 
-    async fn content(&self, site: &Site) -> Result<&Content, Error> {
-        let read = || async {
-            let path = match &self.source {
-                Source::Path(path) => path.clone(),
-                Source::Url { url, .. } => download(site, url).await?,
-            };
-            let bytes = fs::read(&path).map_err(Error::local("reading", &path))?;
-            let digest = Sha256::digest(&bytes);
-            let sha256: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            match &self.source {
-                Source::Url {
-                    url,
-                    sha256: wanted,
-                } if !wanted.eq_ignore_ascii_case(&sha256) => Err(Error::Checksum {
-                    what: url.clone(),
-                    wanted: wanted.clone(),
-                    found: sha256,
-                }),
-                _ => Ok(Content { bytes, sha256 }),
+    async fn content<'a>(&'a self, site: &'a Site) -> Result<&'a Content, Error> {
+        match &self.source {
+            // Our own is read and summed already, or is being so.
+            Source::Path(_) if self.is_own() => site.program().await,
+            source => {
+                let read = || async {
+                    match source {
+                        Source::Path(path) => Content::read(path.clone()).await,
+                        Source::Url { url, sha256 } => {
+                            let content = Content::read(download(site, url).await?).await?;
+                            content.being(url, sha256)
+                        }
+                    }
+                };
+                self.content.get_or_try_init(read).await
             }
-        };
-        self.content.get_or_try_init(read).await
+        }
+    }
+
+    fn is_own(&self) -> bool {
+        self.target == PROGRAM
     }
 
     /// What is to be there, by SHA-256: the checksum of an address needs no download.
@@ -125,29 +132,27 @@ impl Program {
         }
     }
 
-    async fn installed(&self, site: &Site) -> Result<String, Error> {
-        inside::ask(site, "looking at what is installed", SUM, [&self.target]).await
-    }
-
-    async fn stale(&self, site: &Site) -> Result<String, Error> {
+    async fn installed(&self, site: &Site) -> Result<Installed, Error> {
         let parameters = [self.target.as_str()]
             .into_iter()
             .chain(self.units.iter().copied());
         let guest = site.guest().await?;
-        let look = guest.run(Invocation::shell(STALE, parameters), &|_, _| {});
-        let look = look.await.map_err(Error::guest("looking at what runs"))?;
-        Ok(look
-            .text()
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(", "))
+        let look = guest.run(Invocation::shell(LOOK, parameters), &|_, _| {});
+        let look = look
+            .await
+            .map_err(Error::guest("looking at what is installed and runs"))?;
+        let text = String::from_utf8_lossy(&look.stdout);
+        let mut lines = text.lines();
+        Ok(Installed {
+            sha256: lines.next().unwrap_or_default().trim().to_owned(),
+            stale: lines.collect::<Vec<_>>().join(", "),
+        })
     }
 
     /// The build that the fleet pins stays, whoever bootstraps.
     fn is_pinned(&self, site: &Site, installed: &str) -> bool {
         let pinned = site.settings.pinned.as_deref();
-        self.target == PROGRAM
-            && pinned.is_some_and(|pinned| pinned.eq_ignore_ascii_case(installed))
+        self.is_own() && pinned.is_some_and(|pinned| pinned.eq_ignore_ascii_case(installed))
     }
 
     async fn send(&self, site: &Site) -> Result<(), Error> {
@@ -261,14 +266,17 @@ impl Step for Program {
     }
 
     async fn check(&self, site: &Site) -> Result<Found, Error> {
-        let installed = self.installed(site).await?;
+        let (installed, wanted) = tokio::join!(self.installed(site), self.wanted(site));
+        let Installed {
+            sha256: installed,
+            stale,
+        } = installed?;
         if installed.is_empty() {
             return Ok(Found::Needed("it is not installed".to_owned()));
         }
-        if !self.is_pinned(site, &installed) && self.wanted(site).await? != installed {
+        if !self.is_pinned(site, &installed) && wanted? != installed {
             return Ok(Found::Needed("another build is installed".to_owned()));
         }
-        let stale = self.stale(site).await?;
         Ok(Found::when(
             stale.is_empty(),
             format!("SHA-256 {}", installed.get(..12).unwrap_or(&installed)),
@@ -277,7 +285,7 @@ impl Step for Program {
     }
 
     async fn apply(&self, site: &Site) -> Result<(), Error> {
-        let installed = self.installed(site).await?;
+        let installed = self.installed(site).await?.sha256;
         if self.is_pinned(site, &installed) || installed == self.wanted(site).await? {
             let restart = Invocation::shell(RESTART, self.units.iter().copied());
             let restart = restart.limit(RESTART_LIMIT);

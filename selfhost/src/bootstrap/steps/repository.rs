@@ -1,7 +1,8 @@
 //! Repository: the organisation, and each clone as a repository in it, pushed with its history.
 //!
 //! A repository takes no part in Actions while it is filled, so that an import starts no run. What
-//! stands there is only ever moved forward; nothing is deleted, nothing is forced.
+//! stands there is only ever moved forward; nothing is deleted, nothing is forced. The project's own
+//! repository is given the build that was installed, too.
 
 use async_trait::async_trait;
 use gitea_api::api::{
@@ -12,17 +13,22 @@ use gitea_api::api::{
 
 use super::{
     super::{Call, Clone, Error, Found, Ground, Import, Readers, Service, Site, Step, git::Remote},
+    build::Released,
     preflight::short,
 };
+use crate::upkeep::PROGRAM_REPOSITORY;
 
 /// The branch that counts.
-const MAIN: &str = "main";
+pub(super) const MAIN: &str = "main";
 
 pub(super) fn steps(site: &Site) -> Vec<Box<dyn Step>> {
     let mut steps: Vec<Box<dyn Step>> = vec![Box::new(Organisation)];
     for import in &site.settings.imports {
         steps.push(Box::new(Made(import.clone())));
         steps.push(Box::new(Pushed(import.clone())));
+        if import.name == PROGRAM_REPOSITORY {
+            steps.push(Box::new(Released(import.clone())));
+        }
         steps.push(Box::new(Switched(import.clone())));
     }
     steps
@@ -33,12 +39,13 @@ pub(super) fn organisation(site: &Site, service: &Service) -> Org {
     service.client.org(&site.settings.names.organisation)
 }
 
-fn repository(site: &Site, service: &Service, import: &Import) -> Repo {
+pub(super) fn repository(site: &Site, service: &Service, import: &Import) -> Repo {
     let organisation = &site.settings.names.organisation;
     service.client.repo(organisation, &import.name)
 }
 
-fn path(site: &Site, import: &Import) -> String {
+/// Owner and name.
+pub(super) fn path(site: &Site, import: &Import) -> String {
     format!("{}/{}", site.settings.names.organisation, import.name)
 }
 
@@ -134,6 +141,11 @@ impl Step for Made {
 enum Actions {
     On,
     Off,
+}
+
+/// Takes a repository out of Actions, so that what is done to it starts no run.
+pub(super) async fn switch_off(repo: &Repo) -> Result<(), Error> {
+    actions(repo, Actions::Off).await
 }
 
 async fn actions(repo: &Repo, wanted: Actions) -> Result<(), Error> {
