@@ -2,7 +2,7 @@
 //! not serve.
 //!
 //! ```text
-//! in the job                                          in a transient unit, after the job
+//! in the job                                          in a unit of its own, after the job
 //! pin ≠ installed → fetch → verify → put beside  ──►  the job's end is acknowledged → rename →
 //!                   → `--version` there               restart → healthy, or the old one back
 //! ```
@@ -10,6 +10,11 @@
 //! The job that orders the change runs in the runner that is to be restarted. So the second half is
 //! handed to a unit of its own, which waits until the Git service takes the job's token no longer:
 //! then the end of that job, its log included, is kept there.
+//!
+//! That unit may be killed, and the machine may lose its power, at any moment: the order stays until
+//! there is a verdict, the unit is started again, also at boot, and goes on where the files say that
+//! it was. It runs from a name of its own, which is the build that served when the order was given:
+//! the new one need not even start for the old one to be taken back.
 //!
 //! # Quirks
 //! A token of a job is one of `gitea-actions`, and is refused (401) from the moment on at which the
@@ -49,6 +54,13 @@ pub struct Layout {
     pub forge_unit: String,
     /// The unit of the runner.
     pub runner_unit: String,
+    /// Where units are.
+    #[serde(default = "units")]
+    pub units: PathBuf,
+}
+
+fn units() -> PathBuf {
+    "/etc/systemd/system".into()
 }
 
 impl Default for Layout {
@@ -59,6 +71,7 @@ impl Default for Layout {
             jobs: "/var/lib/proxmox-ci/runner/work".into(),
             forge_unit: "proxmox-ci-forge.service".to_owned(),
             runner_unit: "proxmox-ci-runner.service".to_owned(),
+            units: units(),
         }
     }
 }
@@ -74,6 +87,12 @@ impl Layout {
     #[must_use]
     pub fn previous(&self) -> PathBuf {
         self.beside("previous")
+    }
+
+    /// The build that carries out an order: the one that served when the order was given.
+    #[must_use]
+    pub fn keeper(&self) -> PathBuf {
+        self.beside("upkeep")
     }
 
     /// What is to be done after the job.
@@ -262,6 +281,7 @@ impl Upkeep<'_> {
         if self.installed().await?.as_deref() == Some(&*self.pin.sha256) {
             return Ok(Outcome::Current);
         }
+        self.not_busy().await?;
         self.not_put_back().await?;
         let build = self.fetch().await?;
         self.put_beside(build).await?;

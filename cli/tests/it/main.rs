@@ -17,3 +17,4 @@ mod shell;
 mod support;
 mod terminal;
 mod together;
+mod upkeep;

@@ -12,18 +12,36 @@ use lxc_layers::{
 
 use super::{Because, Error, Order, Record, Upkeep, Verdict};
 
-/// The name of the transient unit.
-const UNIT: &str = "proxmox-ci-upkeep";
+/// The unit that carries out an order.
+const UNIT: &str = "proxmox-ci-upkeep.service";
+
+/// What it says.
+const UNIT_TEXT: &str = include_str!("upkeep.service");
 
 /// The account behind the tokens of jobs.
 const JOB_ACCOUNT: &str = "gitea-actions";
 
-/// Fails with 41 while the unit of an earlier change runs.
+/// Fails with 41 while an earlier change is under way, or about to go on.
+const BUSY: &str = r#"
+case $(systemctl show --property=ActiveState --value "$1" 2>/dev/null) in
+  active | activating | deactivating | reloading) exit 41 ;;
+esac
+"#;
+
+/// Sets the build aside that serves, makes the unit where it is not there or another, and starts it:
+/// it runs when this is over.
 const START: &str = r#"
-systemctl is-active --quiet "$1.service" && exit 41
-systemctl reset-failed "$1.service" 2>/dev/null
-exec systemd-run --quiet --collect --unit="$1" \
-  --description="Changes the program of this control plane" -- "$2" upkeep --settle "$3"
+set -eu
+program=$1 keeper=$2 folder=$3 unit=$4 text=$5
+ln -f "$program" "$keeper"
+if [ "$(cat "$folder/$unit" 2>/dev/null)" != "$text" ]; then
+  printf '%s\n' "$text" >"$folder/$unit.new"
+  mv "$folder/$unit.new" "$folder/$unit"
+  systemctl daemon-reload
+  systemctl enable --quiet "$unit"
+fi
+systemctl reset-failed "$unit" 2>/dev/null || :
+exec systemctl start "$unit"
 "#;
 
 impl Upkeep<'_> {
@@ -38,6 +56,14 @@ impl Upkeep<'_> {
             0 => Ok(finished.text().split_whitespace().next().map(str::to_owned)),
             44 => Ok(None),
             _ => Err(refused("read its own program", &finished)),
+        }
+    }
+
+    /// Refuses while another change is not over: what lies beside and its order are that one's.
+    pub(super) async fn not_busy(&self) -> Result<(), Error> {
+        match self.ask(Invocation::shell(BUSY, [UNIT])).await?.code {
+            41 => Err(Error::Busy),
+            _ => Ok(()),
         }
     }
 
@@ -93,12 +119,14 @@ impl Upkeep<'_> {
         Err(Error::Stranger { said, expected })
     }
 
-    /// Leaves the order and starts the unit that carries it out.
+    /// Leaves the order, and starts the unit that carries it out. Where that was killed before its
+    /// end, it is started again, at boot too.
     pub(super) async fn hand_over(&self) -> Result<(), Error> {
         let order = Order {
             pin: self.pin.clone(),
             service: self.service.clone(),
             job_token: self.job_token().await?,
+            put_back: None,
             layout: self.layout.clone(),
         };
         let content = serde_json::to_vec(&order).map_err(|error| Error::Refused {
@@ -116,16 +144,29 @@ impl Upkeep<'_> {
             .await;
         sent.map_err(Error::Guest)?;
         let parameters = [
-            UNIT.to_owned(),
             text(&self.layout.program),
-            text(&self.layout.order()),
+            text(&self.layout.keeper()),
+            text(&self.layout.units),
+            UNIT.to_owned(),
+            self.unit(),
         ];
         let finished = self.ask(Invocation::shell(START, parameters)).await?;
         match finished.code {
             0 => Ok(()),
-            41 => Err(Error::Busy),
-            _ => Err(refused("start a transient unit", &finished)),
+            _ => Err(refused("start the unit that goes on", &finished)),
         }
+    }
+
+    /// The unit's text, without the end of its last line.
+    fn unit(&self) -> String {
+        let layout = &self.layout;
+        UNIT_TEXT
+            .replace("@KEEPER@", &text(&layout.keeper()))
+            .replace("@ORDER@", &text(&layout.order()))
+            .replace("@FORGE@", &layout.forge_unit)
+            .replace("@RUNNER@", &layout.runner_unit)
+            .trim_end()
+            .to_owned()
     }
 
     /// The token that we ask with, when it is the one of a job: its end is the job's end.

@@ -1,6 +1,6 @@
 //! The machine that settling runs on: systemd, the file system, the Git service.
 
-use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::{fs, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use gitea_api::{Auth, Client, ErrorKind};
@@ -9,8 +9,12 @@ use lxc_layers::process::Program;
 use super::{
     build::checksum,
     order::Order,
-    settle::{Machine, Trouble},
+    settle::{Machine, Phase, Trouble},
 };
+use crate::wait::pause;
+
+/// Between two looks at a runner that is to end.
+const LOOKS: Duration = Duration::from_millis(50);
 
 /// This very machine.
 pub(super) struct Here {
@@ -39,6 +43,25 @@ impl Here {
         !entries
             .flatten()
             .any(|entry| entry.file_name().to_string_lossy().starts_with("job-"))
+    }
+
+    /// Lets the runner take no job any more, and waits until it ended: a job that it took a moment
+    /// ago is carried to its end. Best effort, since it is stopped afterwards in any case.
+    async fn drain(&self, limit: Duration) {
+        let unit = &self.order.layout.runner_unit;
+        let before = main_pid(unit).await;
+        let drain = ["kill", "--kill-who=main", "--signal=USR1", unit];
+        if before.is_none() || systemctl(&drain).await.is_err() {
+            return;
+        }
+        let looks = limit.as_millis() / LOOKS.as_millis();
+        for _ in 0..looks {
+            // The system starts it again by itself after a pause; that one has another number.
+            if main_pid(unit).await != before {
+                return;
+            }
+            pause(LOOKS).await;
+        }
     }
 
     /// What is wrong with a unit: it does not run, or runs another build than the one in place.
@@ -99,6 +122,17 @@ async fn systemctl(arguments: &[&str]) -> Result<String, Trouble> {
     ))
 }
 
+/// The process of a unit; none where it does not run.
+async fn main_pid(unit: &str) -> Option<String> {
+    let shown = systemctl(&["show", "--property=MainPID", "--value", unit]).await;
+    shown.ok().filter(|pid| pid != "0" && !pid.is_empty())
+}
+
+/// Sees to it that a file is on the disk.
+fn sync(path: &Path) -> std::io::Result<()> {
+    fs::File::open(path)?.sync_all()
+}
+
 /// What a step on a file says when it fails.
 fn told(what: &'static str) -> impl Fn(std::io::Error) -> Trouble {
     move |error| format!("{what}: {error}")
@@ -110,7 +144,31 @@ impl Machine for Here {
         self.job_is_over().await && self.runner_is_idle()
     }
 
-    async fn stop_runner(&self) -> Result<(), Trouble> {
+    async fn phase(&self) -> Phase {
+        let layout = &self.order.layout;
+        if let Some(because) = &self.order.put_back {
+            return Phase::PuttingBack(because.clone());
+        }
+        // A build that was placed lies beside no longer.
+        let placed = !layout.next().exists()
+            && fs::read(&layout.program).is_ok_and(|it| checksum(&it) == self.order.pin.sha256);
+        if placed {
+            Phase::Swapped
+        } else {
+            Phase::Waiting
+        }
+    }
+
+    async fn remember(&self, because: &str) -> Result<(), Trouble> {
+        let order = Order {
+            put_back: Some(because.to_owned()),
+            ..self.order.clone()
+        };
+        order.keep().map_err(|error| error.to_string())
+    }
+
+    async fn stop_runner(&self, limit: Duration) -> Result<(), Trouble> {
+        self.drain(limit).await;
         systemctl(&["stop", &self.order.layout.runner_unit])
             .await
             .map(drop)
@@ -122,6 +180,9 @@ impl Machine for Here {
         if checksum(&next) != self.order.pin.sha256 {
             return Err("the new build changed since it was put beside".to_owned());
         }
+        // What is placed is on the disk, and so is what takes it back.
+        sync(&layout.next()).map_err(told("writing the new build"))?;
+        drop(sync(&layout.order()));
         drop(fs::remove_file(layout.previous()));
         // A second name for the old build: at no moment is there none in its place.
         fs::hard_link(&layout.program, layout.previous()).map_err(told("keeping the old build"))?;
@@ -142,8 +203,15 @@ impl Machine for Here {
         let layout = &self.order.layout;
         // Both may have failed often enough for systemd to give them up.
         drop(systemctl(&["reset-failed", &layout.forge_unit, &layout.runner_unit]).await);
-        systemctl(&["restart", &layout.forge_unit]).await?;
-        systemctl(&["restart", &layout.runner_unit]).await.map(drop)
+        systemctl(&["restart", &layout.forge_unit, &layout.runner_unit])
+            .await
+            .map(drop)
+    }
+
+    async fn is_restarted(&self) -> bool {
+        let layout = &self.order.layout;
+        self.fault_of(&layout.forge_unit).await.is_none()
+            && self.fault_of(&layout.runner_unit).await.is_none()
     }
 
     async fn fault(&self) -> Option<Trouble> {
@@ -185,6 +253,7 @@ mod tests {
                 fingerprint: None,
             },
             job_token: None,
+            put_back: None,
             layout,
         };
         let forge = Client::builder("http://127.0.0.1:1").build().unwrap();
@@ -213,6 +282,27 @@ mod tests {
         fs::write(layout.next(), "bad").unwrap();
         assert!(machine.swap().await.unwrap_err().contains("changed"));
         assert_eq!(fs::read(&layout.program).unwrap(), b"old");
+    }
+
+    #[tokio::test]
+    async fn the_files_say_how_far_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut machine = here(folder.path());
+        let layout = machine.order.layout.clone();
+        fs::create_dir(&layout.state).unwrap();
+        fs::write(&layout.program, "old").unwrap();
+        fs::write(layout.next(), "new").unwrap();
+        machine.order.keep().unwrap();
+        assert_eq!(machine.phase().await, Phase::Waiting);
+        // Killed between the two names.
+        fs::hard_link(&layout.program, layout.previous()).unwrap();
+        assert_eq!(machine.phase().await, Phase::Waiting);
+        machine.swap().await.unwrap();
+        assert_eq!(machine.phase().await, Phase::Swapped);
+        machine.remember("it is dead").await.unwrap();
+        machine.order = Order::read(&layout.order()).unwrap();
+        let back = Phase::PuttingBack("it is dead".to_owned());
+        assert_eq!(machine.phase().await, back);
     }
 
     #[tokio::test]

@@ -27,6 +27,9 @@ pub struct Order {
     /// The token of the job that ordered it; none when a person did. It ends with the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_token: Option<Secret>,
+    /// Why the new build is being put back, once that was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_back: Option<String>,
     /// Where things are.
     pub layout: Layout,
 }
@@ -88,9 +91,17 @@ impl Order {
         read().map_err(|source| error(path, source))
     }
 
-    /// Takes the order away, and with it the token.
+    /// Keeps it where it was read, mode 0600: it is there whole, before or after.
+    pub(super) fn keep(&self) -> Result<(), OrderError> {
+        let path = self.layout.order();
+        let text = serde_json::to_vec(self).map_err(|source| error(&path, source.into()))?;
+        write(&path, &text, 0o600).map_err(|source| error(&path, source))
+    }
+
+    /// Takes the order away, and with it the token and the build that carried it out.
     pub(super) fn remove(layout: &Layout) {
         drop(fs::remove_file(layout.order()));
+        drop(fs::remove_file(layout.keeper()));
     }
 }
 
@@ -98,16 +109,21 @@ impl Record {
     /// Keeps it, mode 0644: there is no secret in it.
     pub(super) fn keep(&self, layout: &Layout) -> Result<(), OrderError> {
         let path = layout.record();
-        let write = || {
-            let new = path.with_extension("new");
-            let text = serde_json::to_vec_pretty(self)?;
-            let mut options = fs::OpenOptions::new();
-            let options = options.write(true).create(true).truncate(true).mode(0o644);
-            io::Write::write_all(&mut options.open(&new)?, &text)?;
-            fs::rename(new, &path)
-        };
-        write().map_err(|source| error(&path, source))
+        let text = serde_json::to_vec_pretty(self).map_err(|source| error(&path, source.into()))?;
+        write(&path, &text, 0o644).map_err(|source| error(&path, source))
     }
+}
+
+/// Writes a file under another name, and gives it its own when it is on the disk.
+fn write(path: &Path, text: &[u8], mode: u32) -> io::Result<()> {
+    let new = path.with_extension("new");
+    // One that a killed run left may have another mode.
+    drop(fs::remove_file(&new));
+    let mut options = fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(mode).open(&new)?;
+    io::Write::write_all(&mut file, text)?;
+    file.sync_all()?;
+    fs::rename(new, path)
 }
 
 fn error(path: &Path, source: io::Error) -> OrderError {
@@ -132,6 +148,7 @@ mod tests {
                 fingerprint: None,
             },
             job_token: Some(Secret::new("canary")),
+            put_back: None,
             layout: Layout::default(),
         };
         let path = folder.path().join("order.json");

@@ -128,12 +128,12 @@ impl Scene {
         let bin = folder.path().join("bin");
         fs::create_dir(&bin).unwrap();
         // Nothing runs, and what would be started is written down.
-        put(&bin.join("systemctl"), b"#!/bin/sh\nexit 3\n", 0o755);
         put(
-            &bin.join("systemd-run"),
-            b"#!/bin/sh\necho \"$@\" >\"$FOLDER/started\"\n",
+            &bin.join("systemctl"),
+            b"#!/bin/sh\necho \"$*\" >>\"$FOLDER/systemctl\"\ncase $1 in show) cat \"$FOLDER/running\" ;; esac\n",
             0o755,
         );
+        put(&folder.path().join("running"), b"inactive\n", 0o644);
         put(&folder.path().join("proxmox-ci"), b"old", 0o755);
         let guest = Local {
             folder: folder.path().to_owned(),
@@ -169,12 +169,16 @@ impl Scene {
         Layout {
             program: self.folder.path().join("proxmox-ci"),
             state: self.folder.path().join("state"),
+            units: self.folder.path().to_owned(),
             ..Layout::default()
         }
     }
 
     fn started(&self) -> Option<String> {
-        fs::read_to_string(self.folder.path().join("started")).ok()
+        let asked = fs::read_to_string(self.folder.path().join("systemctl")).ok()?;
+        asked
+            .contains("start proxmox-ci-upkeep.service")
+            .then_some(asked)
     }
 }
 
@@ -192,10 +196,23 @@ async fn the_pinned_build_lies_beside_and_a_unit_goes_on() {
         (order.pin.version.as_str(), order.job_token),
         ("0.3.1", None)
     );
-    let started = scene.started().unwrap();
-    assert!(started.contains("--unit=proxmox-ci-upkeep"), "{started}");
-    assert!(started.contains("upkeep --settle"), "{started}");
-    assert!(!started.contains(&*scene.forge.ready().root_token));
+    // What goes on is the build that serves now, and it comes back with the machine.
+    assert_eq!(fs::read(layout.keeper()).unwrap(), b"old");
+    let asked = scene.started().unwrap();
+    assert!(
+        asked.contains("enable --quiet proxmox-ci-upkeep.service"),
+        "{asked}"
+    );
+    let unit = fs::read_to_string(layout.units.join("proxmox-ci-upkeep.service")).unwrap();
+    let runs = format!(
+        "ExecStart={} upkeep --settle {}\n",
+        layout.keeper().display(),
+        layout.order().display()
+    );
+    assert!(unit.contains(&runs) && !unit.contains('@'), "{unit}");
+    let condition = format!("ConditionPathExists={}\n", layout.order().display());
+    assert!(unit.contains(&condition), "{unit}");
+    assert!(!(asked + &unit).contains(&*scene.forge.ready().root_token));
 }
 
 #[tokio::test]
@@ -265,11 +282,10 @@ async fn a_build_that_was_put_back_is_tried_again_only_when_told() {
 #[tokio::test]
 async fn two_changes_at_once_do_not_meet() {
     let scene = Scene::new(BUILD).await;
-    put(
-        &scene.folder.path().join("bin/systemctl"),
-        b"#!/bin/sh\nexit 0\n",
-        0o755,
-    );
-    let error = scene.upkeep(checksum(BUILD)).keep().await.unwrap_err();
-    assert!(matches!(error, Error::Busy), "{error}");
+    for state in ["active", "activating"] {
+        fs::write(scene.folder.path().join("running"), format!("{state}\n")).unwrap();
+        let error = scene.upkeep(checksum(BUILD)).keep().await.unwrap_err();
+        assert!(matches!(error, Error::Busy), "{error}");
+        assert!(!scene.layout().next().exists() && !scene.layout().order().exists());
+    }
 }
