@@ -51,6 +51,6 @@ mod shell;
 mod surroundings;
 mod workflow;
 
-pub use daemon::{Error, Order, Settings, run};
+pub use daemon::{Error, MINUTE, Order, Settings, run};
 pub use event::{Event, Events};
 pub use registration::Registration;

@@ -74,6 +74,7 @@ async fn run(args: RunArgs, environment: &Environment, output: &Output) -> Outco
         work: args.folder.dir.join("work"),
         capacity: usize::from(args.capacity),
         inherited: environment.for_jobs.clone().into_iter().collect(),
+        minute: runner::MINUTE,
     };
     let teller = output.clone();
     let events = Events::to(move |event| {

@@ -86,6 +86,7 @@ impl Control {
             work: self.scene.folder.path().join("work"),
             capacity: 1,
             inherited: [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into(),
+            minute: runner::MINUTE,
         };
         tokio::spawn(async move {
             let (_keep, orders) = tokio::sync::watch::channel(Order::Work);

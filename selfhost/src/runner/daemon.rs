@@ -58,7 +58,12 @@ pub struct Settings {
     pub capacity: usize,
     /// The part of the environment that jobs inherit: `PATH` and the language.
     pub inherited: IndexMap<String, String>,
+    /// What `timeout-minutes` counts: [`MINUTE`], unless somebody tries out what happens then.
+    pub minute: Duration,
 }
+
+/// A minute.
+pub const MINUTE: Duration = Duration::from_secs(60);
 
 /// What a runner is to do; later words are stronger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

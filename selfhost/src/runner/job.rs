@@ -280,7 +280,7 @@ impl Running<'_> {
         };
         let minutes = self.fill_option(frame, &none, job.timeout_minutes.as_ref())?;
         if let Some(minutes) = minutes.and_then(|text| text.trim().parse::<u32>().ok()) {
-            self.deadline = Instant::now() + LONGEST.min(Duration::from_secs(60) * minutes);
+            self.deadline = Instant::now() + LONGEST.min(self.host.minute * minutes);
         }
         Ok(())
     }

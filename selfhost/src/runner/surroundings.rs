@@ -4,6 +4,8 @@
 //! The names are those that Gitea's runner 1.0.8 sets. Left out on purpose: everything of the
 //! daemon's own environment but `PATH` and the language; there it all leaks into the job.
 
+use std::time::Duration;
+
 use indexmap::IndexMap;
 
 use super::{
@@ -24,6 +26,8 @@ pub(crate) struct Host {
     pub(crate) server: String,
     /// `PATH` and the language of the daemon, which jobs get too.
     pub(crate) inherited: IndexMap<String, String>,
+    /// What `timeout-minutes` counts.
+    pub(crate) minute: Duration,
 }
 
 /// Members of the `github` context that the server decides.

@@ -103,6 +103,7 @@ async fn carried(
         version: settings.version.clone(),
         server: settings.server.trim_end_matches('/').to_owned(),
         inherited: settings.inherited.clone(),
+        minute: settings.minute,
     };
     let work = settings.work.clone();
     let mut job = JoinSet::new();

@@ -1,7 +1,5 @@
 //! Whether a step runs, and what its end means for those after it.
 
-use std::time::Duration;
-
 use indexmap::IndexMap;
 use tokio::time::Instant;
 
@@ -231,7 +229,7 @@ impl Running<'_> {
         // As recorded: only whole minutes count, and none at all is no time.
         match text.and_then(|text| text.trim().parse::<u32>().ok()) {
             Some(0) => Err("the step has no time: `timeout-minutes` is 0".to_owned()),
-            Some(minutes) => Ok(whole.min(Instant::now() + Duration::from_secs(60) * minutes)),
+            Some(minutes) => Ok(whole.min(Instant::now() + self.host.minute * minutes)),
             None => Ok(whole),
         }
     }

@@ -45,6 +45,7 @@ async fn carry_out(assignment: Assignment, halt: watch::Receiver<Halt>) -> Carri
         version: "0".to_owned(),
         server: "http://forge".to_owned(),
         inherited: IndexMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+        minute: crate::runner::MINUTE,
     };
     let progress = Progress::default();
     run(&assignment, &host, work.path(), progress.clone(), halt).await;

@@ -1,6 +1,8 @@
 //! Jobs that are ended before they would end by themselves, and runners that go.
 
-use selfhost::runner::{Event, Order};
+use std::time::Duration;
+
+use selfhost::runner::{Event, Order, Settings};
 
 use super::{
     proxy::Proxy,
@@ -55,6 +57,44 @@ async fn a_runner_that_is_stopped_never_reports_a_success() {
     let lines = stage.log(jobs[0].id).await;
     assert_eq!(lines[0], "begun");
     assert!(!lines.contains(&"never".to_owned()), "{lines:?}");
+}
+
+/// A step that takes longer than it may, in minutes of this length; nothing, where the machine was
+/// so slow that it had not even begun.
+async fn out_of_time(minute: Duration) -> Option<()> {
+    let stage = Stage::set().await;
+    let url = stage.url();
+    let runner = stage.register("r1", &url).await;
+    let hand = Hand::start(Settings {
+        minute,
+        ..stage.settings("r1", runner, &url)
+    });
+    let first = STAYS.replacen("- run: |", "- timeout-minutes: 1\n        run: |", 1);
+    let jobs = first.replacen(
+        "      - run: echo never",
+        "      - run: echo never\n      - if: always()\n        run: echo after",
+        1,
+    );
+    stage.push(&jobs).await;
+    let jobs = stage.ended().await;
+    let ends: Vec<&str> = jobs.iter().map(|job| job.conclusion.as_str()).collect();
+    assert_eq!(ends, ["failure", "skipped"]);
+    let lines = stage.log(jobs[0].id).await;
+    within(|| async { (processes(&stage.path("r1")) == 0).then_some(()) }).await;
+    hand.end(Order::Stop).await;
+    assert!(!lines.iter().any(|line| line == "never"), "{lines:?}");
+    assert!(lines.iter().any(|line| line == "after"), "{lines:?}");
+    lines.iter().any(|line| line == "begun").then_some(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_runs_out_of_time_fails_and_leaves_no_process() {
+    for seconds in [4, 20, 60] {
+        if out_of_time(Duration::from_secs(seconds)).await.is_some() {
+            return;
+        }
+    }
+    panic!("a step did not print its first line within a minute");
 }
 
 #[tokio::test(flavor = "multi_thread")]

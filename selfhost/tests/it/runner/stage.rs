@@ -108,6 +108,7 @@ impl Stage {
             work: self.path(name),
             capacity: 2,
             inherited: IndexMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+            minute: runner::MINUTE,
         }
     }
 
