@@ -92,16 +92,16 @@ forge() { # curl arguments, path last
 }
 
 tree_there() { # repository: the tree of its main branch, as a clone has it
-  local clone
-  clone=$(mktemp -d)
+  local clone=$stage_out/clone-$1.git
   with_service git clone -q --bare --depth 1 -b main "$(service url)/proxmox-ci/$1.git" "$clone" &&
     git -C "$clone" rev-parse 'main^{tree}'
   rm -rf "$clone"
 }
 
-trees_equal() {
-  [ "$(tree_there fleet)" = "$(git -C "$fleet" rev-parse 'HEAD^{tree}')" ] &&
-    [ "$(tree_there proxmox-ci)" = "$(git rev-parse 'HEAD^{tree}')" ]
+trees_equal() { # both are cloned at the same time
+  tree_there proxmox-ci >"$stage_out/tree.txt" &
+  [ "$(tree_there fleet)" = "$(git -C "$fleet" rev-parse 'HEAD^{tree}')" ] && wait $! &&
+    [ "$(cat "$stage_out/tree.txt")" = "$(git rev-parse 'HEAD^{tree}')" ]
 }
 
 clone_fleet() {
@@ -164,17 +164,17 @@ push_deployed() { run_succeeded && jobs_in_order && http_answers web "Hello from
 inside() { "$proxmox_ci" exec --fleet "$operator" control -- "$@"; }
 
 change_control_plane() {
-  inside cat /proc/sys/kernel/random/boot_id /proc/1/stat | awk 'NR == 2 { print $22 }' >"$stage_out/boot.txt"
+  inside cat /proc/1/stat | awk '{ print $22 }' >"$stage_out/boot.txt"
   sed -i 's/^MEMORY=.*/MEMORY=896/' "$operator/config.env"
   echo 'Good evening.' >>"$operator/config/templates/motd.erb"
 }
 
 self_change_applied() { # in place: the same init runs
-  local greeting began config
-  greeting=$(inside cat /etc/motd)
-  began=$(inside cat /proc/1/stat | awk '{ print $22 }')
+  local seen began config
+  seen=$(inside cat /etc/motd /proc/1/stat)
+  began=$(tail -n 1 <<<"$seen" | awk '{ print $22 }')
   config=$(api "/nodes/$(ready node)/lxc/100/config")
-  run_succeeded && [[ $greeting == *"Good evening."* ]] && [ "$began" = "$(cat "$stage_out/boot.txt")" ] &&
+  run_succeeded && [[ $seen == *"Good evening."* ]] && [ "$began" = "$(cat "$stage_out/boot.txt")" ] &&
     [[ $config == *'"memory":896'[,}]* ]] && limit_in_cgroup 896
 }
 
@@ -185,34 +185,40 @@ release_another_build() {
   version=$("$proxmox_ci" --version) version=${version##* }
   sum=$(sha256sum "$stage_out/another") sum=${sum%% *}
   name=proxmox-ci-${sum:0:12}
-  release=$(forge -H 'Content-Type: application/json' -d "{\"tag_name\": \"v$version\", \"target_commitish\": \"main\", \"name\": \"$version\"}" \
-    /repos/proxmox-ci/proxmox-ci/releases | json 'it["id"]')
+  # The release is there: bootstrap made it for the build that it installed.
+  release=$(forge "/repos/proxmox-ci/proxmox-ci/releases/tags/v$version" | json 'it["id"]')
   forge -F "attachment=@$stage_out/another" "/repos/proxmox-ci/proxmox-ci/releases/$release/assets?name=$name" >/dev/null
   printf '\n[program]\nversion = "%s"\nsha256 = "%s"\n' "$version" "$sum" >>"$operator/fleet.toml"
   echo "$sum" >"$stage_out/pinned.txt"
 }
 
-wait_for_program() {
-  local tries
-  for tries in $(seq 600); do
-    # While it restarts, nobody may answer.
-    if [[ $(inside cat /var/lib/proxmox-ci/upkeep/last.json 2>/dev/null || true) == *'"verdict"'* ]]; then return 0; fi
-    sleep 0.2
+wait_for_program() { # one look from inside, over a way in that stays open
+  # shellcheck disable=SC2016  # the shell of the control plane expands these
+  inside sh -c 'for _ in $(seq 1200); do
+    ! grep -s "\"verdict\"" /var/lib/proxmox-ci/upkeep/last.json || exit 0
+    sleep 0.1
   done
   echo "error: nothing was heard of the new program" >&2
-  inside journalctl -u proxmox-ci-upkeep --no-pager -n 50 >&2 || true
-  return 1
+  journalctl -u proxmox-ci-upkeep --no-pager -n 50 >&2
+  exit 1' >"$stage_out/verdict.txt"
 }
 
 self_program_replaced() { # both units run the pinned file, and the old one lies beside it
-  local pinned running
+  local pinned running units=2
   pinned=$(cat "$stage_out/pinned.txt")
+  # Gitea is a program of its own.
+  [ -z "${PROXMOX_CI_GITEA:-}" ] || units=1
+  # What two units run is one file: its sum is made once.
   # shellcheck disable=SC2016  # the shell of the control plane expands these
-  running=$(inside sh -c 'for unit in forge runner; do
-    sha256sum "/proc/$(systemctl show -p MainPID --value "proxmox-ci-$unit.service")/exe"
-  done; sha256sum /usr/local/bin/proxmox-ci.previous') || return
-  run_succeeded && [ "$(grep -c "^$pinned " <<<"$running")" = 2 ] && [ "$(wc -l <<<"$running")" = 3 ] &&
-    [[ $(inside cat /var/lib/proxmox-ci/upkeep/last.json) == *'"installed"'* ]] && forge /version >/dev/null
+  running=$(inside sh -c 'cd /usr/local/bin
+    for unit in forge runner; do
+      pid=$(systemctl show -p MainPID --value "proxmox-ci-$unit.service")
+      [ "$(stat -Lc %d:%i "/proc/$pid/exe")" = "$(stat -c %d:%i proxmox-ci)" ] && echo "$unit runs it"
+    done
+    sha256sum proxmox-ci proxmox-ci.previous') || return
+  run_succeeded && [ "$(grep -c ' runs it$' <<<"$running")" = "$units" ] && [[ $running == *"$pinned  proxmox-ci"$'\n'* ]] &&
+    [[ $running == *"$(sha256sum <"$proxmox_ci" | cut -d' ' -f1)  proxmox-ci.previous"* ]] &&
+    [[ $(cat "$stage_out/verdict.txt") == *'"installed"'* ]] && forge /version >/dev/null
 }
 
 # --- afterwards -----------------------------------------------------------------------------------
@@ -229,10 +235,13 @@ runner_takes_jobs() { # true or false
 }
 
 # A run that nobody has taken yet waits over a restart of the whole container.
-restart_with_pending_run() {
-  local tries task
+order_pending_run() {
   runner_takes_jobs false
   forge -H 'Content-Type: application/json' -d '{"ref": "main"}' "/repos/$(service repository)/actions/workflows/drift.yml/dispatches" >/dev/null
+}
+
+restart_control_plane() { # until its Git service answers
+  local tries task
   task=$(api -X POST "/nodes/$(ready node)/lxc/100/status/reboot" | json 'it["data"]')
   wait_for_task "$task"
   by_hand "$task"
@@ -240,6 +249,9 @@ restart_with_pending_run() {
     forge /version >/dev/null 2>&1 && break
     sleep 0.1
   done
+}
+
+wait_for_pending_run() {
   runner_takes_jobs true
   wait_for_run drift.yml
 }

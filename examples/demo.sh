@@ -81,7 +81,9 @@ prove self_program_replaced self_program_replaced
 prove plan_empty_outside plan_is_empty
 step run "drift" drift
 prove plan_empty_inside run_succeeded
-step boot "restart with a pending run" restart_with_pending_run
+step push "a run that waits" order_pending_run
+step boot "restart of the control plane" restart_control_plane
+step run "the run that waited" wait_for_pending_run
 prove restart_loses_nothing run_succeeded
 prove doctor_finds_nothing doctor
 take_journal

@@ -12,11 +12,14 @@ import os
 import pathlib
 import sys
 
-# Time that somebody else spends: everything outside of these is our own.
-FOREIGN = {"build", "image", "unpack", "boot", "apt", "provisioner"}
+# Time that somebody else spends: everything outside of these is our own. The rule: a compiler, the
+# disk of the hypervisor (a root file system is written and removed), the guest's own system (it comes
+# up and goes down), packages, Ansible and the like. Whatever we ask, send, wait for too long or prove
+# is ours, an answer of our own node or Git service among it.
+FOREIGN = {"build", "image", "unpack", "removal", "boot", "shutdown", "apt", "provisioner"}
 # What an action of the run journal spends its time with.
-KINDS = {"create": "unpack", "start": "boot", "reboot": "boot", "reach": "boot",
-         "base-role": "provisioner", "provision": "provisioner"}
+KINDS = {"create": "unpack", "destroy": "removal", "start": "boot", "reboot": "boot", "reach": "boot",
+         "shutdown": "shutdown", "base-role": "provisioner", "provision": "provisioner"}
 
 
 def rows(path):
