@@ -121,7 +121,7 @@ impl Step for Released {
                 "POST /api/v1/repos/{path}/releases (tag v<version>)"
             )),
             Call::forge(format!(
-                "POST /api/v1/repos/{path}/releases/…/assets (the program)"
+                "POST /api/v1/repos/{path}/releases/…/assets (program)"
             )),
         ]
     }
@@ -132,10 +132,11 @@ impl Step for Released {
             return Ok(Found::Settled("the fleet pins another build".to_owned()));
         }
         let seen = self.look(site, content).await?;
+        let short = content.sha256.get(..12).unwrap_or_default();
         Ok(Found::when(
             seen.is_whole(content),
-            format!("`{}` has `{}`", seen.tag, seen.name),
-            format!("`{}` has no whole `{}`", seen.tag, seen.name),
+            format!("`{}` has the build {short}", seen.tag),
+            format!("`{}` has no whole build {short}", seen.tag),
         ))
     }
 
