@@ -231,7 +231,7 @@ pub fn bind(call: &Call, schema: &'static Schema) -> Result<Body, Reply> {
         form::members(schema, pairs.chain(call.query.iter().cloned()))
     } else if kind.contains("json") {
         json::decode(&call.body, schema).map_err(|error| refuse(format!("[]: {error}")))?
-    } else if call.method == "DELETE" && kind.is_empty() {
+    } else if kind.is_empty() && !matches!(call.method.as_str(), "POST" | "PUT") {
         form::members(schema, call.query.iter().cloned())
     } else {
         let what = if kind.is_empty() {

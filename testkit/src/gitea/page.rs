@@ -58,20 +58,17 @@ impl Page {
     pub fn link(&self, call: &Call, settings: &Settings, total: usize) -> Option<String> {
         let last = total.div_ceil(self.size);
         let mut rels = Vec::new();
-        if self.number < last {
-            rels.push((self.number + 1, "next"));
+        // Behind the end is the end.
+        let here = self.number.min(last);
+        if here < last {
+            rels.push((here + 1, "next"));
             rels.push((last, "last"));
         }
-        if self.number > 1 && total > 0 {
+        if here > 1 {
             rels.push((1, "first"));
-            let previous = if self.number > last {
-                last.saturating_sub(1).max(1)
-            } else {
-                self.number - 1
-            };
-            rels.push((previous, "prev"));
+            rels.push((here - 1, "prev"));
         }
-        if last <= 1 && self.number <= 1 || rels.is_empty() {
+        if rels.is_empty() {
             return None;
         }
         let address = |page: usize| {

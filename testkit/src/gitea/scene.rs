@@ -13,8 +13,6 @@ use super::world::{Owner, Repository, Team, World};
 mod needs;
 mod place;
 
-pub(crate) use place::no_redirect;
-
 /// The circumstances of one call.
 #[derive(Debug)]
 pub struct Scene<'a> {

@@ -46,6 +46,15 @@ const fn in_repo(path: &'static str, run: fn(&World, &Scene<'_>) -> Answer) -> R
     }
 }
 
+/// The same for those who are signed in.
+const fn signed_in_repo(path: &'static str, run: fn(&World, &Scene<'_>) -> Answer) -> Route {
+    let needs = &[Need::SignedIn, Need::Reader(&[Unit::Actions])];
+    Route {
+        needs,
+        ..in_repo(path, run)
+    }
+}
+
 /// An operation on a repository's runs, for those who may write them.
 const fn change_in_repo(
     method: &'static str,
@@ -144,11 +153,7 @@ fn wanted_statuses(scene: &Scene<'_>) -> Result<Vec<super::row::Status>, Reply> 
     use super::row::Status;
 
     let mut wanted = Vec::new();
-    for word in scene
-        .call
-        .query_all("status")
-        .filter(|word| !word.is_empty())
-    {
+    for word in scene.call.query_all("status") {
         wanted.extend_from_slice(match word {
             "pending" | "waiting" | "requested" | "action_required" => &[Status::Blocked],
             "queued" => &[Status::Waiting],

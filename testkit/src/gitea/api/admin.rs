@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::gitea::api::{orgs, users};
 use crate::gitea::bind::{Body, Kind, Rule, Schema, bind, flag, number, of, ruled, text};
+use crate::gitea::call::Call;
 use crate::gitea::owners;
 use crate::gitea::page::listed;
 use crate::gitea::reply::{Answer, Reply};
@@ -110,14 +111,29 @@ fn list(world: &World, scene: &Scene<'_>) -> Answer {
         .map(|(_, user)| user)
         .filter(|user| fits(user))
         .collect();
-    found.sort_by_key(|user| user.login.to_lowercase());
-    if call.query("sort") == Some("created") {
-        found.sort_by_key(|user| user.id);
-        if call.query("order") == Some("desc") {
-            found.reverse();
-        }
-    }
+    sort(call, &mut found)?;
     Ok(users::list(world, scene, &found))
+}
+
+fn sort(call: &Call, found: &mut [&Owner]) -> Result<(), Reply> {
+    let by = call.query("sort").unwrap_or_default();
+    let order = call.query("order").filter(|order| !order.is_empty());
+    let order = order.filter(|_| !by.is_empty()).unwrap_or("asc");
+    let refuse =
+        |what: &str, word: &str| Reply::error(422, format!("Invalid sort {what}: \"{word}\""));
+    if !matches!(order, "asc" | "desc") {
+        return Err(refuse("order", order));
+    }
+    match by {
+        "" => found.sort_by_key(|user| user.login.to_lowercase()),
+        "name" => found.sort_by(|one, two| one.login.cmp(&two.login)),
+        "created" | "updated" | "id" => found.sort_by_key(|user| user.id),
+        other => return Err(refuse("mode", other)),
+    }
+    if order == "desc" {
+        found.reverse();
+    }
+    Ok(())
 }
 
 fn list_orgs(world: &World, scene: &Scene<'_>) -> Answer {
@@ -135,12 +151,13 @@ fn list_orgs(world: &World, scene: &Scene<'_>) -> Answer {
 
 fn emails(world: &World, scene: &Scene<'_>) -> Answer {
     let word = scene.call.query("q").unwrap_or_default().to_lowercase();
-    let found: Vec<&EmailAddress> = world
+    let mut found: Vec<&EmailAddress> = world
         .emails
         .iter()
         .map(|(_, row)| row)
         .filter(|row| row.email.to_lowercase().contains(&word))
         .collect();
+    found.sort_by_key(|row| (row.email.to_lowercase(), !row.primary));
     Ok(listed(scene.call, &world.settings, &found, |row| {
         let name = world
             .owners

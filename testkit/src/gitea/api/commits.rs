@@ -145,7 +145,11 @@ pub(crate) struct Parts {
 
 impl Parts {
     pub(crate) fn asked(scene: &Scene<'_>) -> Self {
-        let wants = |name| scene.call.flag(name).unwrap_or(true);
+        // What is given and no flag is no.
+        let wants = |name| {
+            let given = scene.call.query(name).unwrap_or_default();
+            given.is_empty() || scene.call.flag(name) == Some(true)
+        };
         Self {
             stat: wants("stat"),
             verification: wants("verification"),

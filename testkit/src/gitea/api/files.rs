@@ -301,7 +301,10 @@ fn extended(world: &World, scene: &Scene<'_>) -> Answer {
         "lfs_metadata",
     ];
     if let Some(word) = wanted.iter().find(|word| !known.contains(word)) {
-        return Err(Reply::error(400, format!("unknown include option: {word}")));
+        return Err(Reply::error(
+            400,
+            format!("unknown include option \"{word}\""),
+        ));
     }
     let (reference, commit) = commits::asked(world, scene)?;
     let path = tidy(scene.call.param("*"));
@@ -368,8 +371,9 @@ fn several(world: &World, scene: &Scene<'_>) -> Answer {
 }
 
 fn several_by_query(world: &World, scene: &Scene<'_>) -> Answer {
-    let body: Value = serde_json::from_str(scene.call.query("body").unwrap_or("{}"))
-        .map_err(|error| Reply::error(422, format!("invalid body parameter: {error}")))?;
+    let asked = scene.call.query("body").unwrap_or_default();
+    let body: Value =
+        serde_json::from_str(asked).map_err(|_| Reply::error(400, "invalid body parameter"))?;
     let files: Vec<String> = body["files"]
         .as_array()
         .into_iter()

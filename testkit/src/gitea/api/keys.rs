@@ -442,11 +442,12 @@ fn add_deploy_key(world: &mut World, scene: &mut Scene<'_>) -> Answer {
         read_only: body.flag("read_only").unwrap_or_default(),
         created: now,
     });
-    Ok(Reply::created(deploy_view(
-        world,
-        scene,
-        world.deploy_keys.get(id).ok_or_else(Reply::not_found)?,
-    )?))
+    let key = world.deploy_keys.get(id).ok_or_else(Reply::not_found)?;
+    let mut view = deploy_view(world, scene, key)?;
+    if let Some(members) = view.as_object_mut() {
+        members.remove("repository");
+    }
+    Ok(Reply::created(view))
 }
 
 fn remove_deploy_key(world: &mut World, scene: &mut Scene<'_>) -> Answer {

@@ -340,7 +340,9 @@ fn member_list<'w>(
     if !sees_owner(world, scene.doer.as_ref(), org) {
         return Err(Reply::not_found_in_none("HasOrgOrUserVisible"));
     }
-    let only_public = only_public || !is_inside(world, scene.doer.as_ref(), org.id);
+    // Site administrators see everybody in either list.
+    let only_public =
+        only_public && !scene.is_admin() || !is_inside(world, scene.doer.as_ref(), org.id);
     let ids = world
         .teams
         .of(org.id)
@@ -371,7 +373,8 @@ fn public_members(world: &World, scene: &Scene<'_>) -> Answer {
 /// The user of `{username}` in a path that names something else first.
 pub(crate) fn named_user(world: &World, scene: &Scene<'_>) -> Result<i64, Reply> {
     let name = scene.call.param("username");
-    let missing = || Reply::error(404, crate::gitea::scene::no_redirect(name));
+    let reason = || format!("user does not exist [uid: 0, name: {name}]");
+    let missing = || Reply::not_found_in("GetUserByName", reason());
     world.owner(name).map(|(id, _)| id).ok_or_else(missing)
 }
 

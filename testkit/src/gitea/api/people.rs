@@ -130,12 +130,10 @@ fn collaborators(world: &World, scene: &Scene<'_>) -> Answer {
 fn named(world: &World, scene: &Scene<'_>, status: u16) -> Result<i64, Reply> {
     let name = scene.call.param("username");
     let missing = || {
-        let text = format!("user does not exist [uid: 0, name: {name}]");
-        if status == 404 {
-            Reply::not_found_because(text)
-        } else {
-            Reply::error(status, text)
-        }
+        Reply::error(
+            status,
+            format!("user does not exist [uid: 0, name: {name}]"),
+        )
     };
     world.owner(name).map(|(id, _)| id).ok_or_else(missing)
 }
@@ -202,7 +200,6 @@ fn add_collaborator(world: &mut World, scene: &mut Scene<'_>) -> Answer {
             world
                 .collaborators
                 .insert(|_| Collaborator { repo, user, mode });
-            world.owners.update(user, |user| user.watching.insert(repo));
         }
     }
     Ok(Reply::no_content())

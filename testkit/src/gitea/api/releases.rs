@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::commits;
 use super::repos::REPO;
 use super::tags;
-use crate::gitea::access::{Mode, Unit};
+use crate::gitea::access::{Doer, Mode, Unit};
 use crate::gitea::api::users::{self, View};
 use crate::gitea::bind::{Body, Rule, Schema, bind, flag, ruled, text};
 use crate::gitea::clock::rfc3339;
@@ -16,6 +16,7 @@ use crate::gitea::permission;
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
+use crate::gitea::scope::{Category, Level, Scopes};
 use crate::gitea::tags::may_touch;
 use crate::gitea::world::{Release, World};
 
@@ -126,6 +127,13 @@ fn writes(scene: &Scene<'_>) -> bool {
     scene.access.to(Unit::Releases) >= Mode::Write
 }
 
+/// Whether drafts are shown: a token that only reads sees none, whoever it belongs to.
+fn sees_drafts(scene: &Scene<'_>) -> bool {
+    let scopes = scene.doer.as_ref().and_then(Doer::scopes);
+    let write = |scopes: &Scopes| scopes.covers(&[Category::Repository], Level::Write);
+    writes(scene) && scopes.is_none_or(write)
+}
+
 fn visible<'w>(world: &'w World, scene: &Scene<'_>) -> Vec<&'w Release> {
     let mut found: Vec<&Release> = world
         .releases
@@ -140,9 +148,12 @@ fn visible<'w>(world: &'w World, scene: &Scene<'_>) -> Vec<&'w Release> {
 fn list(world: &World, scene: &Scene<'_>) -> Answer {
     let call = scene.call;
     let mut found = visible(world, scene);
+    let drafts = sees_drafts(scene);
     found.retain(|release| {
-        call.flag("draft")
-            .is_none_or(|wanted| release.draft == wanted)
+        (drafts || !release.draft)
+            && call
+                .flag("draft")
+                .is_none_or(|wanted| release.draft == wanted)
             && call
                 .flag("pre-release")
                 .is_none_or(|wanted| release.prerelease == wanted)
@@ -178,7 +189,7 @@ fn found<'w>(world: &'w World, scene: &Scene<'_>) -> Result<&'w Release, Reply> 
         .and_then(|id| world.releases.get(id))
         .filter(|release| release.repo == scene.repo);
     release
-        .filter(|release| !release.draft || writes(scene))
+        .filter(|release| !release.draft || sees_drafts(scene))
         .ok_or_else(Reply::not_found)
 }
 

@@ -124,8 +124,7 @@ fn list(world: &World, scene: &Scene<'_>) -> Answer {
     for (name, id) in known.below("refs/tags/") {
         tags.push(view(world, scene, name, id)?);
     }
-    // Newest first, as git sorts by the date of its creation.
-    tags.reverse();
+    // Newest first, as git sorts by the date of its creation; those of one second by name.
     tags.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
     let page = Page::of(scene.call, &world.settings);
     let shown: Vec<Value> = page

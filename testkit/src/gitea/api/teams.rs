@@ -127,10 +127,10 @@ pub fn view(world: &World, scene: &Scene<'_>, team: &Team, with_org: bool) -> Va
     })
 }
 
-/// Teams in the order of lists: owners first, then by name.
+/// Teams in the order of lists.
 fn sorted<'w>(teams: impl Iterator<Item = &'w Team>) -> Vec<&'w Team> {
     let mut teams: Vec<&Team> = teams.collect();
-    teams.sort_by_key(|team| (team.mode != Mode::Owner, team.name.to_lowercase()));
+    teams.sort_by_key(|team| team.name.to_lowercase());
     teams
 }
 
@@ -143,10 +143,10 @@ fn list(world: &World, scene: &Scene<'_>) -> Answer {
 
 fn search(world: &World, scene: &Scene<'_>) -> Answer {
     let word = scene.call.query("q").unwrap_or_default().to_lowercase();
-    let all =
-        scene.is_admin() || permission::owns_organization(world, scene.doer_id(), scene.owner);
+    // Owners find their own teams alone, as everybody but site administrators.
     let fits = |team: &&Team| {
-        team.name.to_lowercase().contains(&word) && (all || team.members.contains(&scene.doer_id()))
+        team.name.to_lowercase().contains(&word)
+            && (scene.is_admin() || team.members.contains(&scene.doer_id()))
     };
     let teams = sorted(
         world
@@ -170,12 +170,8 @@ fn search(world: &World, scene: &Scene<'_>) -> Answer {
 }
 
 fn list_own(world: &World, scene: &Scene<'_>) -> Answer {
-    let teams: Vec<&Team> = world
-        .teams
-        .iter()
-        .map(|(_, team)| team)
-        .filter(|team| team.members.contains(&scene.doer_id()))
-        .collect();
+    let all = world.teams.iter().map(|(_, team)| team);
+    let teams = sorted(all.filter(|team| team.members.contains(&scene.doer_id())));
     Ok(listed(scene.call, &world.settings, &teams, |team| {
         view(world, scene, team, true)
     }))

@@ -204,6 +204,6 @@ fn escaped(text: &str) -> String {
 }
 
 /// The text for a name that nobody has and nobody had.
-pub(crate) fn no_redirect(name: &str) -> String {
+fn no_redirect(name: &str) -> String {
     format!("user redirect does not exist [name: {name}]")
 }

@@ -3,17 +3,17 @@
 use super::super::row::{Job, LogLine};
 use super::super::views::job_view;
 use super::runs::{of_org, repos_in};
-use super::{ScopePlace, in_repo, in_scope, page_of, wanted_statuses};
+use super::{ScopePlace, in_repo, in_scope, page_of, signed_in_repo, wanted_statuses};
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Route, Run};
 use crate::gitea::scene::Scene;
 use crate::gitea::world::World;
 
 pub(crate) const ROUTES: &[Route] = &[
-    in_repo("/repos/{owner}/{repo}/actions/jobs", list),
+    signed_in_repo("/repos/{owner}/{repo}/actions/jobs", list),
     in_repo("/repos/{owner}/{repo}/actions/runs/{run}/jobs", of_run),
-    in_repo("/repos/{owner}/{repo}/actions/jobs/{job_id}", get),
-    in_repo("/repos/{owner}/{repo}/actions/jobs/{job_id}/logs", log),
+    signed_in_repo("/repos/{owner}/{repo}/actions/jobs/{job_id}", get),
+    signed_in_repo("/repos/{owner}/{repo}/actions/jobs/{job_id}/logs", log),
     of_org("/orgs/{org}/actions/jobs", list),
     in_scope(
         "GET",

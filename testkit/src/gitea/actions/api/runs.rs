@@ -6,14 +6,17 @@ use super::super::progress::{Again, rerun};
 use super::super::row::Run as RunRow;
 use super::super::views::{job_view, run_view, task_view};
 use super::super::{Scope, forget_run};
-use super::{ScopePlace, change_in_repo, in_repo, in_scope, page_of, scope_of, wanted_statuses};
+use super::{
+    ScopePlace, change_in_repo, in_repo, in_scope, page_of, scope_of, signed_in_repo,
+    wanted_statuses,
+};
 use crate::gitea::reply::{Answer, Reply};
 use crate::gitea::router::{Need, Place, Route, Run};
 use crate::gitea::scene::Scene;
 use crate::gitea::world::World;
 
 pub(crate) const ROUTES: &[Route] = &[
-    in_repo("/repos/{owner}/{repo}/actions/runs", list),
+    signed_in_repo("/repos/{owner}/{repo}/actions/runs", list),
     in_repo("/repos/{owner}/{repo}/actions/runs/{run}", get),
     in_repo(
         "/repos/{owner}/{repo}/actions/runs/{run}/artifacts",
