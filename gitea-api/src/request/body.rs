@@ -13,10 +13,7 @@ pub(crate) enum Body {
 /// A form with one file, under a boundary that does not occur in it: content type and body.
 pub(crate) fn multipart(field: &str, file_name: &str, content: &[u8]) -> (String, Bytes) {
     let mut boundary = String::from("gitea-api-boundary");
-    while content
-        .windows(boundary.len())
-        .any(|window| window == boundary.as_bytes())
-    {
+    while memchr::memmem::find(content, boundary.as_bytes()).is_some() {
         boundary.push('-');
         boundary.push_str(&content.len().to_string());
     }
