@@ -263,15 +263,8 @@ async fn greets(port: u16) -> bool {
     matches!(tokio::time::timeout(limit, greeting).await, Ok(Ok(true)))
 }
 
-/// A filter of the API for everything that bears all these labels, which is everything where there are
-/// none; one without a value is borne with any.
+/// A filter of the API for everything that bears all these labels.
 fn filters(labels: &Labels) -> HashMap<String, Vec<String>> {
-    let pairs = labels.iter().map(|(key, value)| match value.as_str() {
-        "" => key.clone(),
-        value => format!("{key}={value}"),
-    });
-    match labels.is_empty() {
-        true => HashMap::new(),
-        false => HashMap::from([("label".to_owned(), pairs.collect())]),
-    }
+    let pairs = labels.iter().map(|(key, value)| format!("{key}={value}"));
+    HashMap::from([("label".to_owned(), pairs.collect())])
 }

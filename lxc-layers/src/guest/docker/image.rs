@@ -243,12 +243,16 @@ impl Engine {
     }
 
     async fn listed(&self, labels: &Labels, all: bool) -> Result<Vec<ImageSummary>, Error> {
-        let options = ListImagesOptionsBuilder::new()
-            .all(all)
-            .filters(&super::filters(labels))
-            .build();
+        // Podman finds nothing by two labels at once, so that all are asked for and looked at here.
+        let options = ListImagesOptionsBuilder::new().all(all).build();
         let found = self.api.list_images(Some(options)).await;
-        found.map_err(Error::refused("listing images"))
+        let mut found = found.map_err(Error::refused("listing images"))?;
+        found.retain(|image| {
+            labels
+                .iter()
+                .all(|(name, value)| image.labels.get(name) == Some(value))
+        });
+        Ok(found)
     }
 
     /// Removes an image with the layers that only it has; false when something uses it.
