@@ -218,7 +218,12 @@ fn masked(line: &str) -> String {
             _ => word.to_owned(),
         }
     });
-    words.collect::<Vec<_>>().join(" ")
+    let line = words.collect::<Vec<_>>().join(" ");
+    // Seconds stand to the right, whether there are nine or ten of them.
+    match line.trim_start().strip_prefix("TIME  ") {
+        Some(rest) => format!("    TIME  {rest}"),
+        None => line,
+    }
 }
 
 /// Waits for a program in a thread of its own.

@@ -57,7 +57,12 @@ fn line_of(line: &str) -> String {
         }
     });
     let line = words.collect::<Vec<_>>().join(" ");
-    line.trim_end().to_owned()
+    let line = line.trim_end();
+    // Seconds stand to the right, whether there are nine or ten of them.
+    match line.trim_start().strip_prefix("TIME  ") {
+        Some(rest) => format!("    TIME  {rest}"),
+        None => line.to_owned(),
+    }
 }
 
 async fn check(world: &World, name: &str, args: &[&str]) {

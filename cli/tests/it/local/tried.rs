@@ -108,7 +108,11 @@ fn masked(line: &str) -> String {
             None => word.to_owned(),
         }
     });
-    words.collect::<Vec<_>>().join(" ")
+    let line = words.collect::<Vec<_>>().join(" ");
+    match line.trim_start().strip_prefix("TIME  ") {
+        Some(rest) => format!("    TIME  {rest}"),
+        None => line,
+    }
 }
 
 #[test]
