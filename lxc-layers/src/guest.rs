@@ -230,16 +230,13 @@ pub type OnWait<'a> = &'a (dyn Fn(&str) + Send + Sync);
 /// The inside of a guest, reserved until this is dropped.
 #[derive(Debug, Default)]
 pub struct Reserved {
-    /// Whether another held it first: what was decided before may be done by now.
-    pub waited: bool,
     _session: Option<process::Held>,
 }
 
 impl Reserved {
     /// Reserved by a program that runs for as long.
-    pub(crate) const fn by(session: process::Held, waited: bool) -> Self {
+    pub(crate) const fn by(session: process::Held) -> Self {
         Self {
-            waited,
             _session: Some(session),
         }
     }

@@ -28,7 +28,7 @@ pub(super) struct Entered {
     /// The way in, strict about the pin.
     pub(super) guest: Arc<dyn Guest>,
     /// Its inside is ours alone for as long as this lives.
-    pub(super) reserved: Reserved,
+    pub(super) _reserved: Reserved,
     /// The one who met it first, whose connection is used on.
     pub(super) _met: Option<Arc<dyn Guest>>,
     /// What pinning did to the configuration, when this was the first contact.
@@ -59,7 +59,7 @@ impl Run {
             let reserved = self.reserve(subject, &*guest).await?;
             return Ok(Entered {
                 guest,
-                reserved,
+                _reserved: reserved,
                 _met: None,
                 pinned: None,
             });
@@ -72,7 +72,7 @@ impl Run {
                 text: "it showed no ssh host key, so that none is pinned".to_owned(),
             });
             return Ok(Entered {
-                reserved: self.reserve(subject, &*stranger).await?,
+                _reserved: self.reserve(subject, &*stranger).await?,
                 guest: stranger,
                 _met: None,
                 pinned: None,
@@ -85,7 +85,7 @@ impl Run {
             .await?;
         let guest = self.guest(name, address, key, Some(shown));
         Ok(Entered {
-            reserved: self.reserve(subject, &*guest).await?,
+            _reserved: self.reserve(subject, &*guest).await?,
             guest,
             _met: Some(stranger),
             pinned: Some(rewritten),

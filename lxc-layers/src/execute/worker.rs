@@ -237,12 +237,9 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    /// Whether the run that was waited for brought about what this step would.
+    /// Whether another run brought about what this step would, after the plan was made and before the
+    /// guest was reserved.
     async fn is_done_meanwhile(&self, step: &Provisioning) -> Result<bool, Error> {
-        let waited = |entered: &Entered| entered.reserved.waited;
-        if !self.entered.as_ref().is_some_and(waited) {
-            return Ok(false);
-        }
         let config = self.run.config_of(self.subject()).await?;
         let marker = self.run.marker_of(self.subject(), &config)?;
         Ok(marker.layers.get(step.id) == Some(&step.fingerprint))

@@ -118,7 +118,7 @@ impl Ssh {
         let hold = program.hold(&listen).await;
         let before = before.into_inner().unwrap_or_else(PoisonError::into_inner);
         match hold.map_err(|source| self.program_failed(source))? {
-            Hold::Held(held) => Ok(Reserved::by(*held, before.is_some())),
+            Hold::Held(held) => Ok(Reserved::by(*held)),
             Hold::Ended(finished) if finished.code == TAKEN => Err(Error::Taken {
                 guest: self.called(),
                 holder: before.unwrap_or_else(|| "one that did not say its name".to_owned()),
