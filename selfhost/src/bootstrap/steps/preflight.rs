@@ -166,10 +166,11 @@ impl Step for Endpoint {
         }
         let world = site.settings.seams.host.survey().await;
         let world = world.map_err(Error::host("looking at the cluster"))?;
-        Ok(Found::Settled(format!(
-            "{endpoint}, {} guests there",
-            world.guests.len()
-        )))
+        let there = match world.guests.len() {
+            1 => "1 guest".to_owned(),
+            count => format!("{count} guests"),
+        };
+        Ok(Found::Settled(format!("{endpoint}, {there} there")))
     }
 
     async fn apply(&self, _site: &Site) -> Result<(), Error> {
