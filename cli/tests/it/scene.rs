@@ -4,14 +4,14 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Command, Output},
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::node::Node;
 
-use crate::support::{node, proxmox_ci};
+use crate::support::{aligned, among_stand_ins, is_seconds, node, proxmox_ci};
 
 const FLEET: &str = "\
 id = \"fleet-0123456789\"
@@ -88,15 +88,9 @@ impl Scene {
 
     /// Gives a program the fleet, its guests and the stand-ins.
     fn prepare(&self, command: &mut Command) {
-        let stand_ins = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/stand-ins");
-        let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", stand_ins.display());
-        command
-            .env("PATH", path)
+        among_stand_ins(command)
             .env("GUESTS", self.guests())
-            .env("PROXMOX_CI_FLEET", self.fleet())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .env("PROXMOX_CI_FLEET", self.fleet());
     }
 
     /// The program on this fleet, started by another program.
@@ -209,21 +203,14 @@ fn masked(line: &str) -> String {
         let bare = word.trim_matches(|edge: char| !edge.is_ascii_alphanumeric());
         let is_hash = bare.len() == 64 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
         let is_run = bare.len() == 21 && bare.contains("Z-");
-        let time = bare.trim_end_matches('s');
-        let is_time = time.contains('.') && time.parse::<f64>().is_ok();
-        match (is_hash, is_run, is_time) {
+        match (is_hash, is_run, is_seconds(bare)) {
             (true, _, _) => word.replace(bare, "HASH"),
             (_, true, _) => word.replace(bare, "RUN"),
             (_, _, true) => word.replace(bare, "TIME"),
             _ => word.to_owned(),
         }
     });
-    let line = words.collect::<Vec<_>>().join(" ");
-    // Seconds stand to the right, whether there are nine or ten of them.
-    match line.trim_start().strip_prefix("TIME  ") {
-        Some(rest) => format!("    TIME  {rest}"),
-        None => line,
-    }
+    aligned(&words.collect::<Vec<_>>().join(" "))
 }
 
 /// Waits for a program in a thread of its own.

@@ -1,6 +1,6 @@
 //! Runs the binary in a clean environment and keeps what it said.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use testkit::{
     node::{Node, NodeOptions},
@@ -45,6 +45,16 @@ pub(crate) fn program(name: &str) -> Command {
     command
 }
 
+/// Stand-ins come before what the system has of their name, and what is said is kept.
+pub(crate) fn among_stand_ins(command: &mut Command) -> &mut Command {
+    let stand_ins = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/stand-ins");
+    command
+        .env("PATH", format!("{stand_ins}:/usr/sbin:/usr/bin:/sbin:/bin"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+}
+
 /// Text whose escape sequences can be seen.
 pub(crate) fn visible(text: &str) -> String {
     text.replace('\u{1b}', "␛")
@@ -74,6 +84,20 @@ pub(crate) fn fits(text: &str, columns: usize) {
             is_narrow || is_word || is_quoted,
             "wider than {columns}: {line}"
         );
+    }
+}
+
+/// Whether a word tells seconds, such as `0.3s` or `12.0`.
+pub(crate) fn is_seconds(word: &str) -> bool {
+    let time = word.trim_end_matches('s');
+    time.contains('.') && time.parse::<f64>().is_ok()
+}
+
+/// A line that begins with `TIME`, as if that were less than ten seconds: they stand to the right.
+pub(crate) fn aligned(line: &str) -> String {
+    match line.trim_start().strip_prefix("TIME  ") {
+        Some(rest) => format!("    TIME  {rest}"),
+        None => line.to_owned(),
     }
 }
 

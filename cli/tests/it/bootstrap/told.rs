@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use super::succeeded;
 use crate::{
     control_plane::World,
-    support::{fits, plain, told},
+    support::{aligned, fits, is_seconds, plain, told},
 };
 
 /// The words, with what differs from run to run made the same.
@@ -46,9 +46,7 @@ fn line_of(line: &str) -> String {
         let is_hex = bare.len() >= 7 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
         let is_print = word.len() == 95 && word.split(':').count() == 32;
         let is_run = bare.len() == 21 && bare.contains("Z-");
-        let time = bare.trim_end_matches('s');
-        let is_time = time.contains('.') && time.parse::<f64>().is_ok();
-        match (is_hex, is_run, is_time) {
+        match (is_hex, is_run, is_seconds(bare)) {
             (true, _, _) => word.replace(bare, "HASH"),
             (_, true, _) => word.replace(bare, "RUN"),
             (_, _, true) => word.replace(bare, "TIME"),
@@ -56,13 +54,7 @@ fn line_of(line: &str) -> String {
             _ => word.to_owned(),
         }
     });
-    let line = words.collect::<Vec<_>>().join(" ");
-    let line = line.trim_end();
-    // Seconds stand to the right, whether there are nine or ten of them.
-    match line.trim_start().strip_prefix("TIME  ") {
-        Some(rest) => format!("    TIME  {rest}"),
-        None => line.to_owned(),
-    }
+    aligned(words.collect::<Vec<_>>().join(" ").trim_end())
 }
 
 async fn check(world: &World, name: &str, args: &[&str]) {

@@ -3,8 +3,8 @@
 use std::{
     fs,
     net::TcpListener,
-    path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    path::PathBuf,
+    process::{Command, Output},
     thread,
     time::Duration,
 };
@@ -13,7 +13,9 @@ use insta::assert_snapshot;
 use tempfile::TempDir;
 
 use super::daemon::{self, Daemon};
-use crate::support::{fits, plain, program, proxmox_ci, told};
+use crate::support::{
+    aligned, among_stand_ins, fits, is_seconds, plain, program, proxmox_ci, told,
+};
 
 /// A daemon and a fleet.
 struct Scene {
@@ -42,16 +44,10 @@ impl Scene {
     }
 
     fn prepare(&self, command: &mut Command) {
-        let stand_ins = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/stand-ins");
-        let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", stand_ins.display());
-        command
-            .env("PATH", path)
+        among_stand_ins(command)
             .env("GUESTS", self.folder.path().join("guests"))
             .env("PROXMOX_CI_FLEET", self.fleet())
-            .env("DOCKER_HOST", self.daemon.address())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .env("DOCKER_HOST", self.daemon.address());
     }
 
     fn run(&self, args: &[&str]) -> Output {
@@ -100,19 +96,13 @@ fn free_port() -> u16 {
 fn masked(line: &str) -> String {
     let words = line.trim_end().split(' ').map(|word| {
         let bare = word.trim_matches(|edge: char| !edge.is_ascii_alphanumeric());
-        let time = bare.trim_end_matches('s');
-        let is_time = time.contains('.') && time.parse::<f64>().is_ok();
         match word.strip_prefix("127.0.0.1:") {
             Some(_) => "127.0.0.1:PORT".to_owned(),
-            None if is_time => word.replace(bare, "TIME"),
+            None if is_seconds(bare) => word.replace(bare, "TIME"),
             None => word.to_owned(),
         }
     });
-    let line = words.collect::<Vec<_>>().join(" ");
-    match line.trim_start().strip_prefix("TIME  ") {
-        Some(rest) => format!("    TIME  {rest}"),
-        None => line,
-    }
+    aligned(&words.collect::<Vec<_>>().join(" "))
 }
 
 #[test]
